@@ -1,0 +1,59 @@
+"""A folder of annotated images becomes a segmentation model: measured, fast and ready to use.
+
+    import segmentare
+
+    segmentare.check("photos")                          # what is in this folder?
+    run = segmentare.train("photos", "run")             # ten minutes
+    segmentare.evaluate("run", "others").scores         # how good is it elsewhere?
+    model = segmentare.load("run")
+    mask = model.predict(segmentare.read_image("new.jpg")).category
+
+Names are imported when they are first used, so `import segmentare` takes no time.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "Category": "annotations",
+    "Sample": "annotations",
+    "Segmentation": "annotations",
+    "UNLABELED": "annotations",
+    "BudgetError": "errors",
+    "DatasetError": "errors",
+    "MissingPackageError": "errors",
+    "ModelError": "errors",
+    "open_dataset": "datasets",
+    "read_image": "datasets.images",
+    "Semantic": "tasks",
+    "Predictor": "prediction.predictor",
+    "Network": "networks.network",
+    "NetworkSpec": "networks.network",
+    "build_network": "networks.network",
+    "load": "networks.inference",
+    "Wishes": "planning",
+    "Options": "interfaces.training",
+    "Splitting": "interfaces.parts",
+    "Outputs": "interfaces.predicting",
+    "check": "interfaces.checking",
+    "compare": "interfaces.evaluation",
+    "demo": "interfaces.demo",
+    "evaluate": "interfaces.evaluation",
+    "list_networks": "networks.listing",
+    "predict": "interfaces.predicting",
+    "train": "interfaces.training",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605  the names are strings
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  any public name
+    if name not in _HOMES:
+        raise AttributeError(f"module 'segmentare' has no attribute {name!r}")
+    value = getattr(import_module(f"segmentare.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,117 @@
+"""A model on disk: `model.json` and `weights.safetensors` in one folder; nothing is pickled.
+
+`model.json` holds what a person may want to read and what any framework needs to rebuild the
+model: the task with its thresholds, the categories, the network, the preprocessing, the scores,
+and where it all came from. The weights are arrays by name.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmentare.errors import ModelError
+
+FORMAT = 1  #: raised whenever an older version could misread a newer folder
+MODEL = "model.json"
+WEIGHTS = "weights.safetensors"
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def save_model(folder: Path, description: Mapping[str, Any], arrays: Arrays) -> None:
+    """Write a model; each file appears whole or not at all.
+
+    Args:
+        folder: Made if it is missing. Files of other names stay.
+        description: JSON-ready; `format` is added.
+        arrays: Weights by name.
+
+    Raises:
+        OSError: The disk is full or the folder cannot be written.
+    """
+    from safetensors.numpy import save
+
+    folder.mkdir(parents=True, exist_ok=True)
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    write_bytes(folder / WEIGHTS, save(contiguous))
+    write_json(folder / MODEL, {"format": FORMAT, **description})
+
+
+def load_model(folder: Path) -> tuple[dict[str, Any], Arrays]:
+    """Read what `save_model` wrote.
+
+    Returns:
+        The description and the arrays.
+
+    Raises:
+        ModelError: The folder is missing, damaged, no model, or of a newer format.
+    """
+    description = load_description(folder)
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise ModelError(
+            f"A model folder must hold {WEIGHTS}; {str(folder)!r} does not. "
+            "The training may have been stopped before its first validation."
+        )
+    try:
+        return description, load(path.read_bytes())
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{str(path)!r} must be a safetensors file; it is damaged ({error}). "
+            "Copy the model folder again, or train anew."
+        ) from error
+
+
+def load_description(folder: Path) -> dict[str, Any]:
+    """Read `model.json` alone.
+
+    Raises:
+        ModelError: It is missing, damaged, no model, or of a newer format.
+    """
+    path = Path(folder) / MODEL
+    if not path.is_file():
+        raise ModelError(
+            f"A model folder must hold {MODEL}; {str(folder)!r} "
+            f"{'does not' if Path(folder).is_dir() else 'is no folder'}. "
+            "Give the folder that `segmentare train --out` made."
+        )
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{str(path)!r} must be JSON; it is damaged ({error}).") from error
+    if not isinstance(description, dict) or "task" not in description:
+        raise ModelError(f"{str(path)!r} is JSON, but does not describe a segmentare model.")
+    found = description.get("format")
+    if found != FORMAT:
+        raise ModelError(
+            f"{str(path)!r} has the format {found!r}; this version reads format {FORMAT}. "
+            "Install the version of segmentare that wrote it, or a newer one."
+        )
+    return description
+
+
+def write_json(path: Path, data: Any) -> None:  # noqa: ANN401  any JSON-ready data
+    """Write data as indented JSON, whole or not at all."""
+    write_bytes(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name and move it into place.
+
+    Raises:
+        OSError: The disk is full or the folder cannot be written; no partial file is left.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

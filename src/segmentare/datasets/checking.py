@@ -1,0 +1,156 @@
+"""What a dataset holds and what is wrong with it: one pass over all files, in threads."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from segmentare.annotations import UNLABELED, Segmentation
+from segmentare.datasets import findings
+from segmentare.datasets.base import Dataset, Problem, Record
+from segmentare.datasets.checkups import Checkup
+from segmentare.datasets.files import FileDataset
+from segmentare.datasets.findings import Seen
+from segmentare.datasets.fingerprints import fingerprint
+from segmentare.datasets.images import read_image
+from segmentare.datasets.splitting import Split
+from segmentare.errors import DatasetError, MissingPackageError
+from segmentare.geometry import Image
+
+
+def check(
+    dataset: Dataset,
+    split: Split | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    allow_duplicates: bool = False,
+) -> Checkup:
+    """Decode every file of a dataset once and say what it holds and what is wrong.
+
+    A file that cannot be used is named once and stops nothing.
+
+    Args:
+        dataset: What `open_dataset` returned, or any other dataset of segmentations.
+        split: Where given, images and groups that lie in two of its parts are problems.
+        progress: Called with the number of images done and of all images, after each.
+        allow_duplicates: True lets a training start although the same image lies in two parts.
+    """
+    everything: list[Seen] = []
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for seen in threads.map(lambda i: _look(dataset, i), range(len(dataset))):
+            everything.append(seen)
+            if progress is not None:
+                progress(len(everything), len(dataset))
+    everything = findings.unlike_the_others(dataset, everything)
+    good = [seen for seen in everything if seen.problem is None]
+    marks = {seen.record.name: seen.mark for seen in good if seen.mark is not None}
+    exact, near = findings.twins(marks)
+    crossings = findings.crossings(split, exact, near) if split else []
+    used = findings.uses(dataset.categories, good)
+    problems = [
+        *dataset.problems,
+        *(seen.problem for seen in everything if seen.problem is not None),
+        *findings.about_twins(dataset, good, exact),
+        *findings.about_crossings(crossings, allow=allow_duplicates),
+        *(findings.crossing_groups(split, good) if split else ()),
+    ]
+    problems += findings.about_all(good, used, problems)
+    empty, full = findings.one_sided(dataset.categories, good)
+    left_out = {problem.file for problem in dataset.problems if problem.file and problem.stops}
+    return Checkup(
+        root=str(dataset.root),
+        reader=dataset.reader,
+        layout=dataset.layout,
+        images=len(everything) + len(left_out),
+        usable=tuple(seen.record.name for seen in good),
+        sizes=tuple(sorted(Counter(seen.size for seen in good).items())),
+        pixels=tuple(Counter(seen.pixels for seen in good).most_common()),
+        categories=used,
+        unlabeled=findings.unlabeled(good),
+        empty=empty,
+        full=full,
+        objects=tuple(seen.objects for seen in good) if _counts(dataset) else (),
+        labels=findings.labels(good),
+        groups=len({seen.record.group for seen in good} - {None}),
+        parts=findings.parts(good),
+        duplicates=tuple(exact),
+        near_duplicates=tuple(near),
+        crossings=tuple(crossings),
+        problems=tuple(dict.fromkeys(problems)),
+        fingerprints=marks,
+    )
+
+
+def usable(dataset: FileDataset, checkup: Checkup) -> FileDataset:
+    """Return the dataset without the images that the check found unusable."""
+    keep = frozenset(checkup.usable)
+    return dataset.without([r.name for r in dataset.records if r.name not in keep])
+
+
+def keep_together(
+    records: Sequence[Record], pairs: Sequence[tuple[str, str]]
+) -> tuple[Record, ...]:
+    """Return records whose groups hold all twins, so that no split parts them.
+
+    Args:
+        records: The records.
+        pairs: Names of images that show the same, as `Checkup.duplicates` has them.
+    """
+    leader = {record.name: record.name for record in records}
+
+    def lead(name: str) -> str:
+        while leader[name] != name:
+            name = leader[name]
+        return name
+
+    first: dict[str, str] = {}
+    links = [(first.setdefault(r.group, r.name), r.name) for r in records if r.group is not None]
+    for one, other in [*links, *(pair for pair in pairs if set(pair) <= leader.keys())]:
+        leader[lead(other)] = lead(one)
+    shared = Counter(lead(record.name) for record in records)
+    return tuple(
+        replace(r, group=f"with {lead(r.name)}") if shared[lead(r.name)] > 1 else r for r in records
+    )
+
+
+def _counts(dataset: Dataset) -> bool:
+    """Tell whether objects stand before a background, so that they can be counted."""
+    return bool(dataset.categories) and dataset.categories[0].background
+
+
+def _look(dataset: Dataset, index: int) -> Seen:
+    """Read one image and its mask, or say which of them cannot be used."""
+    record = dataset.records[index]
+    if not isinstance(dataset, FileDataset):
+        sample = dataset[index]
+        return _measure(record, sample.image, sample.annotation)
+    file = record.image
+    try:
+        image = read_image(record.image)
+        file = record.mask or record.image
+        height, width = image.shape[:2]
+        annotation = dataset.annotation(record, (height, width))
+    except (DatasetError, MissingPackageError) as error:
+        return Seen(record, problem=Problem(dataset.relative(file), str(error), stops=True))
+    return _measure(record, image, annotation)
+
+
+def _measure(record: Record, image: Image, annotation: Segmentation) -> Seen:
+    category = annotation.category
+    objects = ((category != 0) & (category != UNLABELED)).astype(np.uint8)
+    return Seen(
+        record,
+        annotation.size,
+        f"{image.shape[2]} channel{'s' if image.shape[2] != 1 else ''} of {image.dtype}",
+        np.bincount(category.ravel(), minlength=256),
+        int(cv2.connectedComponents(objects)[0]) - 1,
+        hashlib.sha256(np.ascontiguousarray(category).data).hexdigest(),
+        fingerprint(image),
+    )

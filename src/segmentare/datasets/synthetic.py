@@ -1,0 +1,172 @@
+"""A drawn, dermoscopy-like dataset: for the demo, for tests, and for pretraining.
+
+Every picture is drawn from one whole number, so nothing has to be stored or downloaded, and the
+mask is exact: the lesion's membership is a soft step of the distance to its border, and the mask
+is where that membership, and the view through the instrument's frame, are at least one half.
+"""
+
+import csv
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segmentare.annotations import Category, Sample, Segmentation
+from segmentare.datasets import drawing_optics as optics
+from segmentare.datasets.base import Problem, Record
+from segmentare.datasets.drawing_lesions import choose_kind, lesion
+from segmentare.geometry import Size
+
+CATEGORIES = (
+    Category("background", (0, 0, 0), background=True),
+    Category("lesion", (255, 196, 0), thing=True),
+)
+
+_MIN_SIDE = 32  # below, a hair is wider than a lesion's rim
+
+
+def draw_lesion(seed: int, size: Size = (192, 256)) -> Sample[Segmentation]:
+    """Draw a picture of one skin lesion as seen through a dermatoscope, and its exact mask.
+
+    Args:
+        seed: A whole number, 0 or more; the same number and size give the same picture.
+        size: Height and width, at least 32 each.
+
+    Returns:
+        uint8 RGB image; category 1 in the lesion and 0 elsewhere; label `kind`, one of `common`,
+        `atypical` and `melanoma`, by how irregular and many-colored the lesion was drawn.
+
+    Raises:
+        ValueError: The seed is negative, or the size is too small.
+    """
+    _check(seed, size)
+    rng = np.random.default_rng(seed)
+    kind = choose_kind(rng)
+    mole = lesion(rng, kind, size)
+    picture = optics.skin(rng, mole, size)
+    optics.lay_over(picture, mole)
+    optics.marks(rng, picture)
+    optics.gel(rng, picture)
+    optics.hairs(rng, picture)
+    optics.lamps(rng, picture)
+    mask = mole.mask
+    frame = optics.aperture(rng, size)
+    if frame is not None:
+        cover, color = frame
+        optics.mix(picture, cover, color)
+        mask = mask & (cover < 0.5)  # nobody outlines what the frame hides
+    truth = Segmentation(mask.astype(np.uint8))
+    return Sample(optics.photograph(rng, picture), truth, f"drawn_{seed}", {"kind": kind.name})
+
+
+class SyntheticLesions:
+    """Drawn lesions as a dataset; each picture is drawn when it is asked for, and not kept.
+
+    The records name the files that `write_dataset` would write; nothing lies on disk.
+
+    Args:
+        count: Number of pictures, at least 1.
+        seed: Two datasets with different seeds have no picture in common.
+        size: Height and width of every picture, at least 32 each.
+
+    Raises:
+        ValueError: The count or the seed is out of range, or the size is too small.
+    """
+
+    reader = "synthetic"
+    categories = CATEGORIES
+
+    def __init__(self, count: int, seed: int = 0, size: Size = (192, 256)) -> None:
+        if count < 1:
+            raise ValueError(f"A drawn dataset must have at least 1 picture; got {count}.")
+        _check(seed, size)
+        self.root = Path()
+        self.layout = f"{count} drawn lesions of {size[0]} x {size[1]} pixels, seed {seed}"
+        self.problems: tuple[Problem, ...] = ()
+        self._size = size
+        digits = max(3, len(str(count - 1)))
+        # Hashed, because seed 0's second picture must not be seed 1's first.
+        self._seeds = [
+            int(np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0])
+            for index in range(count)
+        ]
+        self.records = tuple(
+            Record(
+                f"drawn_{index:0{digits}d}",
+                Path("images", f"drawn_{index:0{digits}d}.png"),
+                Path("masks", f"drawn_{index:0{digits}d}.png"),
+                labels={"kind": choose_kind(np.random.default_rng(drawn_from)).name},
+            )
+            for index, drawn_from in enumerate(self._seeds)
+        )
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Sample[Segmentation]:
+        drawn = draw_lesion(self._seeds[index], self._size)
+        return Sample(drawn.image, drawn.annotation, self.records[index].name, drawn.labels)
+
+
+def write_dataset(root: Path, count: int, seed: int = 0, size: Size = (192, 256)) -> Path:
+    """Write drawn lesions to disk as a lab would keep its own: images, masks, a table of labels.
+
+    Each file is written whole or not at all; files of the same name are replaced, so that an
+    interrupted call can be repeated.
+
+    Args:
+        root: Folder that receives `images/*.png` (RGB), `masks/*.png` (gray, 0 and 255) and
+            `labels.csv` (columns name, image, mask, kind); made where it does not exist.
+        count: Number of pictures, at least 1.
+        seed: The same pictures as `SyntheticLesions(count, seed, size)`.
+        size: Height and width of every picture, at least 32 each.
+
+    Returns:
+        `root`.
+
+    Raises:
+        ValueError: The count or the seed is out of range, or the size is too small.
+        OSError: The folder cannot be written.
+    """
+    dataset = SyntheticLesions(count, seed, size)
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["name", "image", "mask", "kind"])
+    for index, record in enumerate(dataset.records):
+        sample = dataset[index]
+        image, mask = f"images/{record.name}.png", f"masks/{record.name}.png"
+        _replace(root / image, _png(np.ascontiguousarray(sample.image[..., ::-1])))
+        _replace(root / mask, _png(sample.annotation.category * np.uint8(255)))
+        writer.writerow([record.name, image, mask, record.labels["kind"]])
+    _replace(root / "labels.csv", table.getvalue().encode())
+    return root
+
+
+def _check(seed: int, size: Size) -> None:
+    """Raise ValueError for a seed or a size that nothing can be drawn from."""
+    if seed < 0:
+        raise ValueError(f"The seed of a drawing must be 0 or more; got {seed}.")
+    if min(size) < _MIN_SIDE:
+        raise ValueError(
+            f"A drawing must be at least {_MIN_SIDE} pixels high and wide; "
+            f"got {size[0]} x {size[1]}."
+        )
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    """Encode gray (H, W) or blue-green-red (H, W, 3) pixels as PNG."""
+    done, data = cv2.imencode(".png", pixels)
+    if not done:
+        raise OSError(f"OpenCV could not encode an image of shape {pixels.shape} as PNG.")
+    return bytes(data)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file under another name first, so that nobody ever reads half of it."""
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_bytes(content)
+    temporary.replace(path)

@@ -1,0 +1,279 @@
+"""The command line: arguments in, one Python function each, a message and an exit code out.
+
+Exit codes: 0 all went well; 1 it ran, but something is wrong with the data (a dataset that cannot
+be trained on, images that could not be read); 2 it could not run, and a sentence says why; 130
+stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from segmentare.interfaces import commands
+
+_DESCRIPTION = """\
+From a folder of annotated images to a segmentation model that is measured, fast and ready to use.
+
+  segmentare demo                          no data at hand? see it work on drawn images
+  segmentare check photos                  what is in this folder, and what is wrong with it
+  segmentare train photos --out run        train for ten minutes, score on images never seen
+  segmentare evaluate run others           score on another folder
+  segmentare predict run new/*.jpg --out masks --overlay
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        code: int = options.command(options)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    except (ValueError, OSError, ImportError) as error:
+        if isinstance(error, ImportError) and not _is_ours(error):
+            raise
+        print(f"Error: {commands.explain(error)}", file=sys.stderr)
+        return 2
+    return code
+
+
+def _is_ours(error: ImportError) -> bool:
+    return "pip install" in str(error)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; building it imports nothing heavy."""
+    root = _Parser(
+        prog="segmentare",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    root.add_argument("--version", action="version", version=f"segmentare {commands.version()}")
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser] = root.add_subparsers(
+        metavar="COMMAND", required=True, parser_class=_Parser
+    )
+    for add in (_demo, _check, _train, _evaluate, _compare, _predict, _networks):
+        add(subparsers)
+    return root
+
+
+class _Parser(argparse.ArgumentParser):
+    """Prints usage errors in the same form as all others."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.exit(2, f"Error: {message}. See '{self.prog} --help'.\n")
+
+
+def _command(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    text: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    command = subparsers.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=f"example:\n{example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(command=getattr(commands, name))
+    return command
+
+
+def _demo(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = _command(
+        subparsers,
+        "demo",
+        "draw lesions (or take DATA), train, evaluate, predict, and write a report",
+        "  segmentare demo --out demo\n  segmentare demo --data photos --budget 5m",
+    )
+    command.add_argument("--out", type=Path, default=Path("demo"), help="folder (default: demo)")
+    command.add_argument("--data", type=Path, help="your own dataset instead of drawn lesions")
+    command.add_argument("--budget", type=seconds, default=75.0, help="training time (75s)")
+    command.add_argument("--seed", type=int, default=0, help="of everything random (0)")
+    command.add_argument("--task", default="semantic", help="what is learned (semantic)")
+
+
+def _check(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = _command(
+        subparsers,
+        "check",
+        "say what a dataset holds and what is wrong with it",
+        "  segmentare check photos --page check.html --json check.json",
+    )
+    command.add_argument("data", type=Path, metavar="DATA", help="dataset folder")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the findings as JSON")
+    command.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help="where the page of samples goes (default: check-<name of DATA>.html)",
+    )
+    command.add_argument("--no-page", action="store_true", help="write no page")
+    command.add_argument("--samples", type=int, default=24, help="images on the page (24)")
+    _data_options(command)
+
+
+def _train(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = _command(
+        subparsers,
+        "train",
+        "train a model within a time budget and score it on images it never saw",
+        "  segmentare train photos --out run\n"
+        "  segmentare train photos --out run --budget 2h --network unet --seed 1\n"
+        "  segmentare train photos --out run --resume",
+    )
+    command.add_argument("data", type=Path, metavar="DATA", help="dataset folder")
+    command.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
+    command.add_argument("--task", default="semantic", help="what is learned (semantic)")
+    command.add_argument(
+        "--budget", type=seconds, default=600.0, help="time for the training: 90s, 10m, 2h (10m)"
+    )
+    command.add_argument("--steps", type=int, help="exactly so many steps instead of a budget")
+    command.add_argument("--network", default="unet", help="see `segmentare networks` (unet)")
+    command.add_argument(
+        "--encoder", help="resnet, plain, vgg, or a Hugging Face AutoBackbone: hf:FOLDER_OR_NAME"
+    )
+    command.add_argument("--width", type=float, help="factor on the encoder's channels")
+    command.add_argument("--depth", type=int, help="levels of the encoder")
+    command.add_argument("--size", type=size, help="of the training images: 256 or 192x256 (H x W)")
+    command.add_argument(
+        "--scale", type=float, help="keep the images' scale times this factor, in windows"
+    )
+    command.add_argument("--batch", type=int, help="images per step (8)")
+    command.add_argument("--learning-rate", type=float, help="highest rate of AdamW (2e-3)")
+    command.add_argument("--precision", choices=("float32", "bfloat16"), help="do not time, take")
+    command.add_argument("--focal", type=float, default=0.0, help="exponent of the focal loss (0)")
+    command.add_argument(
+        "--balance", action="store_true", default=None, help="weigh rare categories"
+    )
+    command.add_argument(
+        "--start", default="default", help="starting weights: default, none, or a model folder"
+    )
+    command.add_argument("--seed", type=int, default=0, help="of split, weights and batches (0)")
+    command.add_argument("--val", type=float, default=0.15, help="share kept for choosing (0.15)")
+    command.add_argument("--test", type=float, default=0.15, help="share kept for scoring (0.15)")
+    command.add_argument(
+        "--split", type=Path, metavar="FILE", help="JSON or CSV with name and part"
+    )
+    command.add_argument("--by", metavar="COLUMN", help="label that all parts get their share of")
+    command.add_argument(
+        "--groups", metavar="COLUMN_OR_PATTERN", help="what never lies in two parts, e.g. patient"
+    )
+    command.add_argument(
+        "--allow-duplicates", action="store_true", help="accept the same image in two parts"
+    )
+    command.add_argument("--skip-broken", action="store_true", help="leave unusable images out")
+    command.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    command.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    _data_options(command)
+
+
+def _evaluate(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = _command(
+        subparsers,
+        "evaluate",
+        "score a model on annotated images at their own size",
+        "  segmentare evaluate run others --json scores.json --report pages\n"
+        "  segmentare evaluate run photos --part test",
+    )
+    command.add_argument("run", type=Path, metavar="RUN", help="model folder")
+    command.add_argument("data", type=Path, metavar="DATA", help="dataset folder")
+    command.add_argument("--part", choices=("train", "val", "test"), help="of the run's own split")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write all scores as JSON")
+    command.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html")
+    command.add_argument("--flips", action="store_true", help="average four mirrors of each image")
+    _data_options(command)
+
+
+def _compare(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = _command(
+        subparsers,
+        "compare",
+        "say which of two models is better on the same images, and how sure that is",
+        "  segmentare compare run1 run2 others",
+    )
+    command.add_argument("run_a", type=Path, metavar="RUN_A", help="model folder")
+    command.add_argument("run_b", type=Path, metavar="RUN_B", help="model folder")
+    command.add_argument("data", type=Path, metavar="DATA", help="dataset folder")
+    command.add_argument("--part", choices=("train", "val", "test"), help="of RUN_A's split")
+    command.add_argument("--score", default="dice", help="score per image (dice)")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
+    _data_options(command)
+
+
+def _predict(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = _command(
+        subparsers,
+        "predict",
+        "write a mask for each image",
+        "  segmentare predict run new_photos --out masks --overlay\n"
+        "  segmentare predict run me.jpg --out tv --cutout --background beach.jpg",
+    )
+    command.add_argument("run", type=Path, metavar="RUN", help="model folder")
+    command.add_argument(
+        "images", type=Path, nargs="+", metavar="IMAGE_OR_FOLDER", help="what to predict"
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
+    command.add_argument("--overlay", action="store_true", help="also <stem>.overlay.jpg")
+    command.add_argument("--probability", action="store_true", help="also <stem>.probability.png")
+    command.add_argument("--cutout", action="store_true", help="also <stem>.cutout.png (RGBA)")
+    command.add_argument(
+        "--background", type=Path, metavar="IMAGE", help="also <stem>.background.jpg, before IMAGE"
+    )
+    command.add_argument("--flips", action="store_true", help="average four mirrors of each image")
+    command.add_argument("--overwrite", action="store_true", help="replace earlier results")
+    command.add_argument("--json", action="store_true", help="print a JSON line per image")
+    command.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _networks(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = _command(
+        subparsers,
+        "networks",
+        "list the networks with their parameters and their cost",
+        "  segmentare networks",
+    )
+    command.add_argument("--json", action="store_true", help="print the list as JSON")
+
+
+def _data_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--reader", metavar="NAME", help="force a layout instead of recognizing it"
+    )
+    command.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def seconds(text: str) -> float:
+    """Read a duration: `90`, `90s`, `10m`, `2h`, `1h30m`."""
+    import re
+
+    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text)
+    values = [float(group or 0) for group in match.groups()] if match else []
+    total = sum(value * unit for value, unit in zip(values, (3600, 60, 1), strict=False))
+    if total <= 0:
+        raise argparse.ArgumentTypeError(f"must be a time such as 90s, 10m or 2h; got {text!r}")
+    return total
+
+
+def size(text: str) -> tuple[int, int]:
+    """Read a size: `256` for a square, `192x256` for height x width."""
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdecimal() and int(part) >= 32 for part in parts):
+        raise argparse.ArgumentTypeError(
+            f"must be pixels such as 256 or 192x256 (height x width), 32 or more; got {text!r}"
+        )
+    height, width = int(parts[0]), int(parts[-1])
+    return height, width
+
+
+if __name__ == "__main__":
+    sys.exit(main())

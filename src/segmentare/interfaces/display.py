@@ -1,0 +1,87 @@
+"""What a person sees while something runs: progress on a terminal, plain lines elsewhere.
+
+Everything goes to the error stream, so that results on the output stream can be piped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+T = TypeVar("T")
+
+
+class Display:
+    """Says what happens; a quiet one says nothing."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+
+    def say(self, text: str, style: str | None = None) -> None:
+        """Print one line or more."""
+        self.console.print(text, style=style, markup=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """Print a line that must not be missed."""
+        self.say(f"Note: {text}", style="yellow")
+
+    def over(self, items: Iterable[T], what: str, total: int) -> Iterator[T]:
+        """Yield the items behind a progress bar (on a terminal only)."""
+        with self.bar(what, total) as bar:
+            for item in items:
+                yield item
+                bar.advance()
+
+    @contextlib.contextmanager
+    def bar(self, what: str, total: int) -> Iterator[Bar]:
+        """Show a bar with a text, the count, the time spent and the time left."""
+        progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        with progress:
+            yield Bar(progress, what, total)
+
+
+class Bar:
+    """A running progress bar."""
+
+    def __init__(self, progress: Progress, what: str, total: int) -> None:
+        self._progress = progress
+        self._id = progress.add_task(what, total=total, note="")
+
+    def advance(self) -> None:
+        """Count one more."""
+        self._progress.advance(self._id)
+
+    def show(self, done: int, total: int, note: str) -> None:
+        """Set the count and the text behind it."""
+        self._progress.update(self._id, completed=done, total=total, note=note)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people write them: "48 s", "9 min 30 s", "2 h 5 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,225 @@
+"""`segmentare evaluate` and `compare`: a model against the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from segmentare.annotations import Sample
+from segmentare.datasets.base import Dataset, Record
+from segmentare.errors import DatasetError
+from segmentare.interfaces.display import Display
+from segmentare.interfaces.runs import Seen, read_seen, read_split_parts
+from segmentare.metrics.calibration import Calibration
+from segmentare.metrics.comparison import compare as compare_rows
+from segmentare.prediction import files
+from segmentare.prediction.drawing import compare_outlines, thumbnail
+from segmentare.prediction.predictor import Predictor
+
+_PICTURE_SIDE = 560  # pixels of the longer side of a picture in a report
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model scored on some images.
+
+    Attributes:
+        task: Name of the task.
+        headline: Name of the main score.
+        images: How many images were scored.
+        part: Part of the split, or "" for all images of a folder.
+        scores: What `Metric.compute()` returned.
+        per_image: One row per image.
+        calibration: How far the probability can be trusted, or `None`.
+        seen: Which of these images the model was trained on or chosen by.
+        failed: (name, reason) of the images that could not be read.
+        pictures: JPEG bytes per image name: truth and prediction outlined.
+    """
+
+    task: str
+    headline: str
+    images: int
+    part: str
+    scores: dict[str, Any]
+    per_image: list[dict[str, Any]]
+    calibration: dict[str, Any] | None
+    seen: Seen
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    pictures: dict[str, bytes] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the pictures as JSON-ready data."""
+        return {
+            "task": self.task,
+            "images": self.images,
+            "part": self.part or None,
+            "seen": self.seen.to_dict(),
+            "failed": [{"name": name, "reason": reason} for name, reason in self.failed],
+            "scores": self.scores,
+            "calibration": self.calibration,
+            "per_image": self.per_image,
+        }
+
+
+def evaluate(
+    run: str | Path,
+    data: str | Path,
+    *,
+    part: str | None = None,
+    reader: str | None = None,
+    flips: bool = False,
+    pictures: bool = True,
+    display: Display | None = None,
+) -> Evaluation:
+    """Score a model on a dataset, every image at its own size.
+
+    Args:
+        run: Model folder.
+        data: Dataset folder.
+        part: `train`, `val` or `test`: that part of the run's own split; `None`: all images.
+        reader: Name of the reader, where the layout is not recognized rightly.
+        flips: Average over four mirrors of each image.
+        pictures: Keep a picture of each image for a report.
+        display: Where progress is shown; `None` shows nothing.
+
+    Raises:
+        DatasetError: The data cannot be read, or the part is empty.
+        ModelError: The model folder is damaged.
+        ValueError: The dataset's categories are not the model's.
+    """
+    from segmentare.datasets import open_dataset
+    from segmentare.networks.inference import load
+
+    predictor = load(run, flips=flips)
+    dataset = open_dataset(Path(data), reader)
+    check_categories(predictor, dataset)
+    records = list(dataset.records)
+    if part is not None:
+        names = read_split_parts(Path(run))[part]
+        records = [record for record in records if record.name in names]
+        if not records:
+            raise DatasetError(
+                f"The part {part!r} of the run's split must have images in {str(data)!r}; it has "
+                f"{len(names)} names, and none is there. Give the data that the run was trained on."
+            )
+    if not records:
+        problem = next((p.what for p in dataset.problems if p.stops), "No image has a mask.")
+        raise DatasetError(f"{str(data)!r} must hold images with masks. {problem}")
+    return score(
+        predictor,
+        dataset,
+        records,
+        seen=read_seen(Path(run)),
+        part=part or "",
+        pictures=pictures,
+        display=display,
+    )
+
+
+def score(
+    predictor: Predictor[Any],
+    dataset: Dataset,
+    records: Sequence[Record],
+    *,
+    seen: Seen,
+    part: str = "",
+    pictures: bool = True,
+    display: Display | None = None,
+) -> Evaluation:
+    """Score a predictor on some records of a dataset; arguments as in `evaluate`."""
+    from segmentare.datasets.fingerprints import fingerprint
+
+    display = display or Display(quiet=True)
+    place = {record.name: index for index, record in enumerate(dataset.records)}
+    metric = predictor.task.metric({record.name: record.labels for record in records})
+    calibration = Calibration(predictor.task.categories)
+    shots: dict[str, bytes] = {}
+    failed: list[tuple[str, str]] = []
+    for record in display.over(records, "Scoring", len(records)):
+        try:
+            sample = dataset[place[record.name]]
+            predicted = predictor.predict(sample.image)
+        except (DatasetError, ValueError) as error:
+            failed.append((record.name, str(error)))
+            continue
+        seen.look(record.name, fingerprint(sample.image))
+        metric.update(predicted, sample.annotation, record.name)
+        if getattr(predicted, "probability", None) is not None:
+            calibration.update(predicted, sample.annotation)
+        if pictures:
+            shots[record.name] = _picture(sample, predicted, predictor)
+    if len(failed) == len(records):
+        raise DatasetError(f"None of {len(records)} images could be scored. {failed[0][1]}")
+    rows = metric.per_image()
+    return Evaluation(
+        task=predictor.task.name,
+        headline=predictor.task.headline,
+        images=len(rows),
+        part=part,
+        scores=metric.compute(),
+        per_image=rows,
+        calibration=calibration.compute(),
+        seen=seen,
+        failed=failed,
+        pictures=shots,
+    )
+
+
+def check_categories(predictor: Predictor[Any], dataset: Dataset) -> None:
+    """Stop unless the dataset's categories can be compared with the model's.
+
+    Two categories always can: a background and an object, whatever its name.
+
+    Raises:
+        ValueError: Another number of categories.
+    """
+    have, want = len(dataset.categories), len(predictor.task.categories)
+    if have and have != want:
+        names = [category.name for category in predictor.task.categories]
+        others = [category.name for category in dataset.categories]
+        raise ValueError(
+            f"The dataset must have the model's {want} categories ({', '.join(names)}); it has "
+            f"{have} ({', '.join(others)}). Evaluate on data of the same kind."
+        )
+
+
+def compare(
+    run_a: str | Path,
+    run_b: str | Path,
+    data: str | Path,
+    *,
+    part: str | None = None,
+    score_name: str = "dice",
+    reader: str | None = None,
+    display: Display | None = None,
+) -> dict[str, Any]:
+    """Compare two models on the same images by a paired bootstrap.
+
+    Args:
+        run_a: Model folder.
+        run_b: Model folder.
+        data: Dataset folder.
+        part: Part of the split of `run_a`, or `None` for all images.
+        score_name: Which score per image.
+        reader: Name of the reader.
+        display: Where progress is shown.
+
+    Returns:
+        What `metrics.comparison.compare` returns, and `seen`: for each model how many of the
+        images it was trained on or chosen by.
+    """
+    first = evaluate(run_a, data, part=part, reader=reader, pictures=False, display=display)
+    names = {row["name"] for row in first.per_image}
+    second = evaluate(run_b, data, reader=reader, pictures=False, display=display)
+    rows = [row for row in second.per_image if row["name"] in names]
+    seen_b = [name for name in second.seen.names() if name in names]
+    result = compare_rows(first.per_image, rows, score_name)
+    return {**result, "seen": {"a": len(first.seen.names()), "b": len(seen_b)}}
+
+
+def _picture(sample: Sample[Any], predicted: Any, predictor: Predictor[Any]) -> bytes:  # noqa: ANN401  any annotation
+    categories = predictor.task.categories
+    drawn = compare_outlines(sample.image, sample.annotation, predicted, categories)
+    return files.encode_jpeg(thumbnail(drawn, _PICTURE_SIDE), quality=85)

@@ -1,0 +1,181 @@
+"""How pages and tables print numbers, and what the scores are called and mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+NOTHING = "\u2013"  #: printed for a number that does not exist
+
+
+@dataclass(frozen=True)
+class ScoreText:
+    """Title, unit and meaning of a score.
+
+    Attributes:
+        title: What a reader calls it.
+        meaning: One short paragraph: definition, range, and the hard cases.
+        unit: "" for shares between 0 and 1.
+        smaller_is_better: True for distances and errors.
+    """
+
+    title: str
+    meaning: str = ""
+    unit: str = ""
+    smaller_is_better: bool = False
+
+
+#: Known scores in the order in which pages show them.
+KNOWN_SCORES = {
+    "dice": ScoreText(
+        "Dice",
+        "Twice the overlap of prediction and truth over the sum of their areas: 1 for equal "
+        "masks, 0 for masks without a common pixel. Where both are empty it is 1. The mean is over "
+        "images; pooled means that the pixels of all images were counted together first.",
+    ),
+    "iou": ScoreText(
+        "IoU",
+        "Intersection over union (Jaccard index): the overlap of prediction and truth over the "
+        "area that either covers. IoU = Dice / (2 - Dice) on one image. Where both are empty "
+        "it is 1.",
+    ),
+    "miou": ScoreText(
+        "Mean IoU",
+        "The mean of the pooled IoU over all categories that truth or prediction shows, background "
+        "included.",
+    ),
+    "boundary_f": ScoreText(
+        "Boundary F",
+        "Harmonic mean of the share of predicted outline that lies near the true outline and the "
+        "share of true outline that lies near the predicted one; near is 0.75 % of the image's "
+        "diagonal, at least 1 pixel. A missed object and a false alarm score 0.",
+    ),
+    "hd95": ScoreText(
+        "HD95",
+        "95th percentile of the distances between the outlines of prediction and truth (Hausdorff "
+        "distance), in pixels of the image: 0 is best. A missed object and a false alarm count as "
+        "the diagonal of the image; they are never left out of the mean.",
+        unit="px",
+        smaller_is_better=True,
+    ),
+    "assd": ScoreText(
+        "Outline distance",
+        "Mean distance between the outlines of prediction and truth (average symmetric surface "
+        "distance), in pixels of the image: 0 is best. Missing outlines count as in HD95.",
+        unit="px",
+        smaller_is_better=True,
+    ),
+    "precision": ScoreText(
+        "Precision",
+        "The share of the predicted object's pixels that are true ones. Where nothing was "
+        "predicted it is 1 if there was nothing to find, else 0.",
+    ),
+    "recall": ScoreText(
+        "Recall",
+        "The share of the true object's pixels that were found (sensitivity). Where there was "
+        "nothing to find it is 1 if nothing was predicted, else 0.",
+    ),
+    "pixel_accuracy": ScoreText(
+        "Pixel accuracy",
+        "The share of labeled pixels with the right category. It is large for any model where "
+        "background prevails, so it should not be read alone.",
+    ),
+    "pq": ScoreText(
+        "Panoptic quality",
+        "Mean IoU of the matched segments times the F1 score of finding them.",
+    ),
+    "ap": ScoreText("AP", "Average precision over the confidence of the found objects."),
+    "expected_calibration_error": ScoreText(
+        "Calibration error",
+        "The mean distance between predicted probability and observed "
+        "share, weighted by the number of pixels. 0 is best.",
+        smaller_is_better=True,
+    ),
+}
+
+
+def score_text(name: str) -> ScoreText:
+    """Return the text of a score; an unknown one is titled by its own name."""
+    return KNOWN_SCORES.get(name) or ScoreText(name.replace("_", " "))
+
+
+def score_order(name: str) -> int:
+    """Return the sort key that puts known scores first, in their order."""
+    known = list(KNOWN_SCORES)
+    return known.index(name) if name in known else len(known)
+
+
+def finite(value: Any) -> float | None:  # noqa: ANN401 - rows of logs hold anything
+    """Return a number as float; `None` for NaN, infinity, text that is no number, and nothing."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        real = float(value)
+    except ValueError:
+        return None
+    return real if math.isfinite(real) else None
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """Return a number as pages print it: shares with three decimals, large ones with fewer.
+
+    Numbers with a unit, such as distances in pixels, have one decimal, and the unit is not added.
+    """
+    if value is None or math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", "\u202f") if abs(value) >= 10_000 else str(value)
+    size = abs(value)
+    if 0 < size < 0.001 and not unit:
+        return f"{value:.1e}"
+    decimals = 3 if size < 10 and not unit else 1 if size < 1000 else 0
+    return f"{value:.{decimals}f}"
+
+
+def anything(value: Any) -> str:  # noqa: ANN401 - plans hold any JSON value
+    """Return any JSON value as one line of text."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return str(value) if isinstance(value, int) or finite(value) is not None else number(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {anything(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        parts = [anything(item) for item in value]
+        sized = len(parts) == 2 and all(isinstance(item, int) for item in value)
+        return (" \u00d7 " if sized else ", ").join(parts)
+    return str(value)
+
+
+def share(value: float | None) -> str:
+    """Return a share between 0 and 1 as a percentage with one decimal."""
+    real = finite(value)
+    if real is None:
+        return NOTHING
+    return "< 0.1 %" if 0 < real < 0.001 else f"{100 * real:.1f} %"
+
+
+def data_size(count: float) -> str:
+    """Return a number of bytes in the unit that suits it."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+
+
+def flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings as one level with dotted names."""
+    one_level: dict[str, Any] = {}
+    for name, value in data.items():
+        if isinstance(value, Mapping):
+            one_level.update(flat(value, f"{prefix}{name}."))
+        else:
+            one_level[f"{prefix}{name}"] = value
+    return one_level

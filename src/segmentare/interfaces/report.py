@@ -1,0 +1,294 @@
+"""The report of a model as one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from segmentare.interfaces import charts
+from segmentare.interfaces.formatting import (
+    KNOWN_SCORES,
+    NOTHING,
+    anything,
+    finite,
+    flat,
+    number,
+    score_order,
+    score_text,
+)
+from segmentare.interfaces.pages import picture, render, write_text
+from segmentare.interfaces.score_tables import draw_bars, group_table, main_scores, score_row
+from segmentare.prediction.drawing import PREDICTION_COLOR, TRUTH_COLOR
+
+Row = Mapping[str, Any]  #: one JSON-ready row of a table
+
+_OUTLINES = {"truth": TRUTH_COLOR, "prediction": PREDICTION_COLOR}
+_CALIBRATION = ("of", "expected_calibration_error", "brier", "pixels")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image with truth and prediction outlined on it.
+
+    Attributes:
+        name: Name of the image; the same as in the rows per image.
+        rank: Why it is shown.
+        jpeg: The picture as the bytes of a JPEG file.
+        scores: Its scores by name; `None` where one does not exist.
+        labels: What is known of the whole image.
+    """
+
+    name: str
+    rank: Literal["worst", "typical", "best"]
+    jpeg: bytes
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything a report shows, JSON-ready but for the pictures; empty fields are left out.
+
+    Attributes:
+        title: Title of the page.
+        task: Name of the task.
+        headline: Name of the one score that is printed large, a key of `scores`.
+        when: When the scores were measured.
+        images: Number of images behind the scores.
+        part: The part of the split that was scored (`test`, `val`), or "" for a whole folder.
+        seen: How many of these images the model was trained on or chosen by; `None` if unknown.
+        scores: What `Metric.compute()` returned.
+        per_image: What `Metric.per_image()` returned.
+        pictures: Images with outlines, in the order in which they are to be shown.
+        outlines: Meaning of an outline -> its color (red, green, blue) in the pictures.
+        history: Rows of the training log, as numbers or as text: `step`, `loss`, `score` or `val_*`
+            for the validation part (larger is better), `best` (true where the score is the best
+            so far), `learning_rate`; others are not drawn, and cells may be empty.
+        calibration: What `Calibration.compute()` returned.
+        dataset: `root`, `reader`, `layout`, `counts` per part, `categories` as
+            `Category.to_dict()`; other entries are listed as they are.
+        plan: The settings of the training as data.
+        plan_lines: The same as a few sentences.
+        machine: What it ran on.
+        commands: Shell lines that repeat it.
+        notes: Warnings that a reader must see before the numbers.
+    """
+
+    title: str
+    task: str
+    headline: str = "dice"
+    when: str = ""
+    images: int = 0
+    part: str = "test"
+    seen: int | None = None
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    per_image: Sequence[Row] = ()
+    pictures: Sequence[Picture] = ()
+    outlines: Mapping[str, Sequence[int]] = field(default_factory=lambda: dict(_OUTLINES))
+    history: Sequence[Row] = ()
+    calibration: Mapping[str, Any] | None = None
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    plan_lines: Sequence[str] = ()
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    commands: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+
+def write_report(path: Path, report: ReportData) -> None:
+    """Write the page; a file of that name is replaced whole or, on failure, left as it was."""
+    rows = [score_row(name, value) for name, value in main_scores(report.scores).items()]
+    calibration = _calibration(report.calibration)
+    used = {row["name"] for row in rows} | (
+        {"expected_calibration_error"} if calibration else set()
+    )
+    values = {
+        "report": report,
+        "scores": rows,
+        "scale": draw_bars(rows),
+        "headline": next((row for row in rows if row["name"] == report.headline), None),
+        "pictures": _pictures(report),
+        "distributions": _distributions(report),
+        "table": _image_table(report),
+        "curves": _curves(report.history),
+        "categories": group_table(report.scores.get("categories") or {}, _colors(report)),
+        "confusion": _confusion(report),
+        "labels": {
+            column: group_table(groups, {})
+            for column, groups in (report.scores.get("labels") or {}).items()
+            if groups
+        },
+        "calibration": calibration,
+        "dataset": {
+            name: value
+            for name, value in report.dataset.items()
+            if name not in {"counts", "categories"} and value not in (None, "")
+        },
+        "plan": flat(report.plan),
+        "machine": flat(report.machine),
+        "meanings": {name: text for name, text in KNOWN_SCORES.items() if name in used},
+    }
+    write_text(path, render("report.html.j2", values))
+
+
+def _colors(report: ReportData) -> dict[str, str]:
+    categories = report.dataset.get("categories") or ()
+    return {item["name"]: f"rgb({', '.join(map(str, item['color']))})" for item in categories}
+
+
+def _pictures(report: ReportData) -> dict[str, list[dict[str, Any]]]:
+    """Return the pictures by rank, worst first."""
+    ranked: dict[str, list[dict[str, Any]]] = {}
+    for rank in ("worst", "typical", "best"):
+        for shown in report.pictures:
+            if shown.rank == rank:
+                ranked.setdefault(rank, []).append(
+                    {
+                        "name": shown.name,
+                        "source": picture(shown.jpeg),
+                        "scores": [_named(name, value) for name, value in shown.scores.items()],
+                        "labels": [str(value) for value in shown.labels.values()],
+                    }
+                )
+    return ranked
+
+
+def _named(name: str, value: float | None) -> str:
+    text = score_text(name)
+    return f"{text.title} {number(value, text.unit)} {text.unit}".strip().replace(" ", "\u00a0")
+
+
+def _distributions(report: ReportData) -> list[str]:
+    """Return one chart per score that the images have, the headline first."""
+    names = [name for name in KNOWN_SCORES if any(name in row for row in report.per_image)]
+    names.sort(key=lambda name: name != report.headline)
+    drawn = []
+    for name in names:
+        pairs = ((str(row.get("name", "")), finite(row.get(name))) for row in report.per_image)
+        values = {image: value for image, value in pairs if value is not None}
+        score = score_row(name, report.scores.get(name))
+        if values:
+            chart = charts.distribution(
+                values, score["title"], score["mean"], score["ci95"], score["unit"]
+            )
+            drawn.append(chart)
+    return drawn
+
+
+def _image_table(report: ReportData) -> dict[str, Any]:
+    """Return the table of all images, the ones that most need a look first."""
+    rows = [_one_level(row) for row in report.per_image]
+    names = {name: None for row in rows for name in row if name != "name"}
+    columns = sorted(names, key=lambda name: (score_order(name), name in KNOWN_SCORES))
+    worst = score_text(report.headline).smaller_is_better
+
+    def order(row: Row) -> float:
+        value = finite(row.get(report.headline))
+        return float("-inf") if value is None else -value if worst else value
+
+    return {
+        "columns": [(score_text(name).title, score_text(name).unit) for name in columns],
+        "rows": [
+            {
+                "name": row.get("name", ""),
+                "cells": [_cell(row.get(name), score_text(name).unit) for name in columns],
+            }
+            for row in sorted(rows, key=order)
+        ],
+    }
+
+
+def _one_level(row: Row) -> dict[str, Any]:
+    """Return the row with its labels and, where there are several, its categories as columns."""
+    found = {name: value for name, value in row.items() if not isinstance(value, Mapping)}
+    categories = row.get("categories") or {}
+    for category, scores in categories.items() if len(categories) > 2 else ():
+        found[f"{category} Dice"] = scores.get("dice")
+    return found | dict(row.get("labels") or {})
+
+
+def _cell(value: Any, unit: str) -> tuple[str, str]:  # noqa: ANN401 - any JSON value
+    """Return the text of a cell and the text by which its column is sorted."""
+    if value is None:
+        return NOTHING, ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return number(value, unit), repr(value)
+    return anything(value), anything(value)
+
+
+def _series(
+    history: Sequence[Row], names: Iterable[str]
+) -> dict[str, tuple[list[float], list[float]]]:
+    """Return the finite values of some columns of the log against the step."""
+    series: dict[str, tuple[list[float], list[float]]] = {}
+    for name in names:
+        points = [
+            (finite(row.get("step", index)), finite(row.get(name)))
+            for index, row in enumerate(history)
+        ]
+        found = [(x, y) for x, y in points if x is not None and y is not None]
+        if len(found) > 1:
+            series[name] = ([x for x, _ in found], [y for _, y in found])
+    return series
+
+
+def _curves(history: Sequence[Row]) -> list[tuple[str, str, list[str]]]:
+    """Return title, chart and names of the losses, the validation scores, and the rate."""
+    names = {name: None for row in history for name in row}
+    losses = [name for name in names if "loss" in name]
+    scores = [n for n in names if (n.startswith("val_") or n == "score") and n not in losses]
+    drawn = []
+    for title, wanted in (
+        ("Loss", losses),
+        ("Score in validation", scores),
+        ("Learning rate", [name for name in names if name == "learning_rate"]),
+    ):
+        series = _series(history, wanted)
+        if series:
+            best = _best(history, next(iter(series))) if wanted is scores else None
+            chart = charts.curves(series, title, smooth=wanted is losses, best=best)
+            drawn.append((title, chart, list(series)))
+    return drawn
+
+
+def _best(history: Sequence[Row], name: str) -> tuple[float, float] | None:
+    """Return step and score of the best row: the last one so marked, else the first highest."""
+    points = _series(history, [name])[name]
+    marked = [row for row in history if str(row.get("best", "")).lower() in {"true", "1"}]
+    step, score = (
+        (finite(marked[-1].get(key)) for key in ("step", name)) if marked else (None, None)
+    )
+    if step is not None and score is not None:
+        return step, score
+    return max(zip(*points, strict=True), key=lambda point: point[1])
+
+
+def _confusion(report: ReportData) -> dict[str, Any] | None:
+    """Return the confusion matrix with the shares of each row, or `None` without one."""
+    counts = report.scores.get("confusion")
+    if not counts:
+        return None
+    categories = report.dataset.get("categories") or ()
+    names = [str(item["name"]) for item in categories]
+    if len(names) < len(counts[0]):
+        names += [str(index) for index in range(len(names), len(counts[0]))]
+    rows = []
+    for name, row in zip(names, counts, strict=False):
+        total = sum(row)
+        cells = [(int(count), count / total if total else None) for count in row]
+        rows.append({"name": name, "total": int(total), "cells": cells})
+    return {"columns": names[: len(counts[0])], "rows": rows}
+
+
+def _calibration(data: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return diagram and error, or `None` where no pixel was counted."""
+    bins = []
+    for item in (data or {}).get("bins", ()):
+        pair = finite(item["confidence"]), finite(item["frequency"])
+        if item["pixels"] and pair[0] is not None and pair[1] is not None:
+            bins.append((pair[0], pair[1], int(item["pixels"])))
+    if data is None or not bins:
+        return None
+    return {"chart": charts.reliability(bins), **{name: data.get(name) for name in _CALIBRATION}}

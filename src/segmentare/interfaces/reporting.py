@@ -1,0 +1,153 @@
+"""What a run and an evaluation leave for people to look at: `report.html` and `scores.json`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import Any
+
+from segmentare.checkpoint import load_description, write_json
+from segmentare.interfaces.display import Display
+from segmentare.interfaces.evaluation import Evaluation, score
+from segmentare.interfaces.logs import NAME as LOG
+from segmentare.interfaces.logs import read_log
+from segmentare.interfaces.machine import describe_machine, now
+from segmentare.interfaces.report import Picture, ReportData, write_report
+from segmentare.interfaces.runs import read_seen
+from segmentare.interfaces.training import Run
+
+REPORT, SCORES = "report.html", "scores.json"
+_WORST, _BEST = 9, 6
+
+
+def score_run(run: Run, command: str, display: Display) -> Evaluation | None:
+    """Score a finished training on its test part and write its report.
+
+    Args:
+        run: What `train` returned.
+        command: The command line that made it.
+        display: Where progress is shown.
+
+    Returns:
+        The evaluation, or `None` where no test part was kept: the report then says so.
+    """
+    evaluation = None
+    if run.parts.test:
+        names = set(run.parts.test)
+        records = [record for record in run.dataset.records if record.name in names]
+        seen = read_seen(run.folder)
+        evaluation = score(
+            run.predictor, run.dataset, records, seen=seen, part="test", display=display
+        )
+        write_json(run.folder / SCORES, evaluation.to_dict())
+    write_report(run.folder / REPORT, _of_run(run, evaluation, command))
+    return evaluation
+
+
+def _of_run(run: Run, evaluation: Evaluation | None, command: str) -> ReportData:
+    notes = []
+    if run.facts["interrupted"]:
+        notes.append("The training was stopped early; the best weights until then were kept.")
+    if evaluation is None:
+        notes.append("No test part was kept, so there is no score on unseen images.")
+    root = shlex.quote(str(run.dataset.root))
+    folder = shlex.quote(str(run.folder))
+    return ReportData(
+        title=f"{run.predictor.task.name.capitalize()} segmentation of {run.dataset.root.name}",
+        when=now(),
+        dataset={
+            "root": run.dataset.root.name,
+            "reader": run.dataset.reader,
+            "layout": run.dataset.layout,
+            "split": run.parts.how,
+            "counts": {part: len(names) for part, names in run.parts.by_part().items()},
+            "categories": [category.to_dict() for category in run.dataset.categories],
+        },
+        plan={k: v for k, v in run.plan.to_dict().items() if k != "reasons"},
+        plan_lines=run.plan.reasons,
+        history=[_numbers(row) for row in read_log(run.folder / LOG)],
+        machine={
+            **describe_machine(),
+            "seconds": run.facts["seconds"],
+            "peak_memory_gb": run.facts["peak_memory_gb"],
+        },
+        commands=[
+            command,
+            f"segmentare evaluate {folder} {root} --part test",
+            f"segmentare predict {folder} NEW_IMAGES --out masks --overlay",
+        ],
+        notes=[*notes, *_warnings(evaluation)],
+        **_of_evaluation(evaluation, run.predictor.task.name, run.predictor.task.headline),
+    )
+
+
+def write_evaluation(
+    folder: Path, evaluation: Evaluation, options: argparse.Namespace, command: str
+) -> Path:
+    """Write the report of `segmentare evaluate` and return its path."""
+    description = load_description(options.run)
+    report = ReportData(
+        title=f"{Path(options.run).name} on {Path(options.data).resolve().name}",
+        when=now(),
+        dataset={"root": Path(options.data).resolve().name, "categories": _categories(description)},
+        history=[_numbers(row) for row in read_log(Path(options.run) / LOG)],
+        machine=describe_machine(),
+        commands=[command],
+        notes=_warnings(evaluation),
+        **_of_evaluation(evaluation, evaluation.task, evaluation.headline),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_report(folder / REPORT, report)
+    return folder / REPORT
+
+
+def _of_evaluation(evaluation: Evaluation | None, task: str, headline: str) -> dict[str, Any]:
+    if evaluation is None:
+        return {"task": task, "headline": headline}
+    return {
+        "task": task,
+        "headline": headline,
+        "images": evaluation.images,
+        "part": evaluation.part,
+        "seen": len(evaluation.seen.found),
+        "scores": evaluation.scores,
+        "per_image": evaluation.per_image,
+        "calibration": evaluation.calibration,
+        "pictures": _pictures(evaluation),
+    }
+
+
+def _pictures(evaluation: Evaluation) -> list[Picture]:
+    """Return the worst and the best images, worst first."""
+    rows = sorted(evaluation.per_image, key=lambda row: float(row.get("dice") or 0.0))
+    worst = rows[: min(_WORST, (len(rows) + 1) // 2)]
+    best = [row for row in rows[-_BEST:] if row not in worst]
+    shown = [(row, "worst") for row in worst] + [(row, "best") for row in reversed(best)]
+    return [
+        Picture(
+            name=row["name"],
+            rank="worst" if rank == "worst" else "best",
+            jpeg=evaluation.pictures[row["name"]],
+            scores={key: row[key] for key in ("dice", "iou", "hd95") if key in row},
+            labels=row.get("labels", {}),
+        )
+        for row, rank in shown
+        if row["name"] in evaluation.pictures
+    ]
+
+
+def _warnings(evaluation: Evaluation | None) -> list[str]:
+    if evaluation is None:
+        return []
+    failed = [f"{name} was skipped: {reason}" for name, reason in evaluation.failed]
+    sentence = evaluation.seen.sentence()
+    return [*([sentence] if sentence else []), *failed]
+
+
+def _categories(description: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(description["task"]["categories"])
+
+
+def _numbers(row: dict[str, str]) -> dict[str, float]:
+    return {name: float(value) for name, value in row.items() if value}

@@ -1,0 +1,104 @@
+"""What a run's folder remembers beside the model: its split, and the images it has seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from segmentare.checkpoint import write_json
+from segmentare.datasets.fingerprints import Fingerprint
+from segmentare.errors import ModelError
+
+SPLIT = "split.json"
+PARTS = ("train", "val", "test")
+
+
+@dataclass
+class Seen:
+    """Recognizes images by their content: those a model was trained on or chosen by.
+
+    Attributes:
+        parts: Content of every image of the run's train and val parts -> the part.
+        found: Name of each recognized image -> the part it was seen in.
+    """
+
+    parts: Mapping[str, str] = field(default_factory=dict)
+    found: dict[str, str] = field(default_factory=dict)
+
+    def look(self, name: str, content: Fingerprint) -> None:
+        """Note whether the image of this content was seen."""
+        part = self.parts.get(content.exact)
+        if part is not None:
+            self.found[name] = part
+
+    def names(self) -> list[str]:
+        """Return the names of the recognized images."""
+        return sorted(self.found)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return counts and names as JSON-ready data."""
+        by = {p: sorted(n for n, part in self.found.items() if part == p) for p in PARTS[:2]}
+        return {
+            "trained_on": len(by["train"]),
+            "chosen_by": len(by["val"]),
+            "names": by,
+            "note": self.sentence(),
+        }
+
+    def sentence(self) -> str | None:
+        """Return a warning, or `None` where no image was seen."""
+        if not self.found:
+            return None
+        trained = sum(part == "train" for part in self.found.values())
+        return (
+            f"The model was trained on {trained} and chosen by {len(self.found) - trained} of "
+            "these images: the score on them is not a score."
+        )
+
+
+def write_split_file(
+    folder: Path, parts: Mapping[str, Iterable[str]], contents: Mapping[str, Fingerprint], how: str
+) -> None:
+    """Write which image went where, with its content, so that it is known again elsewhere."""
+    rows = [
+        {"name": name, "part": part, **contents[name].to_dict()}
+        for part in PARTS
+        for name in parts[part]
+    ]
+    lists = {part: list(parts[part]) for part in PARTS}  # so that --split can read it
+    write_json(folder / SPLIT, {"how": how, **lists, "images": rows})
+
+
+def read_split_parts(folder: Path) -> dict[str, set[str]]:
+    """Return the names of the images of each part of a run.
+
+    Raises:
+        ModelError: The run has no split, or it is damaged.
+    """
+    parts: dict[str, set[str]] = {part: set() for part in PARTS}
+    for row in _rows(folder):
+        parts[row["part"]].add(row["name"])
+    return parts
+
+
+def read_seen(folder: Path) -> Seen:
+    """Return the memory of a run; an empty one for a model without its split."""
+    if not (folder / SPLIT).is_file():
+        return Seen()
+    return Seen({row["exact"]: row["part"] for row in _rows(folder) if row["part"] != "test"})
+
+
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    path = folder / SPLIT
+    if not path.is_file():
+        raise ModelError(
+            f"To use a part of its split, the run must hold {SPLIT}; {str(folder)!r} does not."
+        )
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["images"]
+        return [{**row, "part": row["part"], "name": row["name"]} for row in rows]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{str(path)!r} is damaged ({error}); copy the run again.") from error

@@ -1,0 +1,144 @@
+"""Results as tables on a terminal; wide ones stay readable when they are piped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from segmentare.interfaces.evaluation import Evaluation
+from segmentare.networks.listing import NetworkRow
+
+
+def console() -> Console:
+    """Return the output stream; 120 columns wide where it is no terminal."""
+    made = Console(highlight=False)
+    return made if made.is_terminal else Console(highlight=False, width=120)
+
+
+def print_scores(evaluation: Evaluation) -> None:
+    """Print the scores with their intervals, per category and per label."""
+    out = console()
+    where = f"{evaluation.part} part" if evaluation.part else "all images"
+    table = Table(title=f"{evaluation.images} images ({where})", title_justify="left")
+    for column in ("score", "mean per image", "95 % interval", "pooled pixels"):
+        table.add_column(column, justify="left" if column == "score" else "right")
+    for name, value in evaluation.scores.items():
+        if isinstance(value, float):
+            table.add_row(name, "", "", _number(value))
+        elif isinstance(value, Mapping) and "mean" in value:
+            table.add_row(
+                name, _number(value["mean"]), _interval(value), _number(value.get("pooled"))
+            )
+    out.print(table)
+    categories = evaluation.scores.get("categories", {})
+    if len(categories) > 2:
+        _print_groups(out, "category", categories)
+    for column, groups in evaluation.scores.get("labels", {}).items():
+        _print_groups(out, column, groups)
+    if evaluation.seen.found:
+        out.print(f"Warning: {evaluation.seen.sentence()}", style="bold red")
+    for name, reason in evaluation.failed:
+        out.print(f"Skipped: {name}: {reason}", style="yellow", markup=False)
+
+
+def _print_groups(out: Console, title: str, groups: Mapping[str, Any]) -> None:
+    if len(groups) < 2:
+        return
+    table = Table()
+    table.add_column(title)
+    for column in ("images", "Dice", "95 % interval", "IoU", "pooled IoU"):
+        table.add_column(column, justify="right")
+    for name, group in groups.items():
+        dice, iou = group["dice"], group["iou"]
+        table.add_row(
+            name,
+            str(group["images"]),
+            _number(dice["mean"]),
+            _interval(dice),
+            _number(iou["mean"]),
+            _number(iou.get("pooled")),
+        )
+    out.print(table)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _interval(value: Mapping[str, Any]) -> str:
+    interval = value.get("ci95")
+    return f"{_number(interval[0])} to {_number(interval[1])}" if interval else ""
+
+
+def print_comparison(result: Mapping[str, Any], name_a: str, name_b: str) -> None:
+    """Print who wins, by how much, and how sure that is."""
+    out = console()
+    table = Table(title=f"{result['score']} on {result['images']} images", title_justify="left")
+    for column in ("", "mean"):
+        table.add_column(column)
+    table.add_row(f"A  {name_a}", _number(result["a"]))
+    table.add_row(f"B  {name_b}", _number(result["b"]))
+    table.add_row("B - A", f"{result['difference']:+.4f}  [{_interval(result)}]")
+    out.print(table)
+    out.print(
+        f"B is better on {result['better']}, worse on {result['worse']}, equal on "
+        f"{result['equal']} images."
+    )
+    if result["p_better"] is not None:
+        out.print(f"Share of paired bootstrap samples in which B wins: {result['p_better']:.3f}.")
+    for name, count in result["seen"].items():
+        if count:
+            out.print(
+                f"Warning: {name.upper()} was trained on or chosen by {count} of these images.",
+                style="bold red",
+            )
+
+
+def print_networks(rows: Sequence[NetworkRow]) -> None:
+    """Print the networks with the options that choose them."""
+    table = Table()
+    for column in ("network", "encoder", "width", "parameters", "multiply-adds per megapixel"):
+        table.add_column(column, justify="left" if column in ("network", "encoder") else "right")
+    for row in rows:
+        table.add_row(
+            f"--network {row.spec.network}",
+            f"--encoder {row.spec.encoder}",
+            f"{row.spec.width:g}",
+            f"{row.parameters / 1e6:.2f} M",
+            f"{row.multiply_adds / 1e9:.0f} G",
+        )
+    table.add_row("--network unet", "--encoder hf:FOLDER_OR_NAME", "", "", "")
+    console().print(table)
+    console().print("hf takes any Hugging Face AutoBackbone: pip install 'segmentare[pretrained]'.")
+
+
+def print_checkup(checkup: Mapping[str, Any], page: Path | None) -> None:
+    """Print what a dataset holds, its categories and its problems."""
+    out = console()
+    out.print(str(checkup["layout"]), markup=False)
+    table = Table()
+    for column in ("category", "share of pixels", "images"):
+        table.add_column(column, justify="left" if column == "category" else "right")
+    for row in checkup["categories"]:
+        share = row.get("pixel_share", row.get("share"))
+        table.add_row(str(row["name"]), f"{100 * (share or 0):.2f} %", str(row["images"]))
+    out.print(table)
+    if checkup["problems"]:
+        problems = Table(title="What is wrong", title_justify="left")
+        for column in ("file", "what", "stops"):
+            problems.add_column(column, overflow="fold")
+        for row in checkup["problems"][:40]:
+            problems.add_row(row["file"], row["what"], "yes" if row["stops"] else "no")
+        out.print(problems)
+        if len(checkup["problems"]) > 40:
+            out.print(f"... and {len(checkup['problems']) - 40} more (see --json or the page).")
+    verdict = "A training can start." if checkup["can_train"] else "A training cannot start."
+    out.print(verdict, style="bold green" if checkup["can_train"] else "bold red")
+    if page is not None:
+        out.print(f"Page: {page}", markup=False, soft_wrap=True)

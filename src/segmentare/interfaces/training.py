@@ -1,0 +1,356 @@
+"""`segmentare train`: from a folder of images to a measured model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from segmentare.annotations import Sample
+from segmentare.batches import Batches, prepare
+from segmentare.checkpoint import MODEL, save_model, write_json
+from segmentare.datasets import open_dataset
+from segmentare.datasets.base import Dataset, Record
+from segmentare.errors import DatasetError, ModelError
+from segmentare.interfaces.display import Display, duration
+from segmentare.interfaces.loading import Loaded, load
+from segmentare.interfaces.logs import Log
+from segmentare.interfaces.machine import describe_machine, now, peak_memory_gb
+from segmentare.interfaces.parts import Parts, Splitting, choose_parts
+from segmentare.interfaces.runs import write_split_file
+from segmentare.networks.inference import from_arrays, fuse, maps_function
+from segmentare.networks.layers import channels_last
+from segmentare.networks.network import Network, build_network
+from segmentare.planning import Wishes, make_plan, time_plan
+from segmentare.prediction.predictor import Predictor
+from segmentare.tasks import TASKS, Task
+from segmentare.training.loop import Training
+from segmentare.training.plan import Plan
+from segmentare.training.start import load_start
+from segmentare.training.state import STATE
+from segmentare.training.tuning import score_on, tune
+
+PLAN, RUN, BEST = "plan.json", "run.json", "best.safetensors"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a training needs to know beside the data and the plan.
+
+    Attributes:
+        task: Name of the task.
+        reader: Name of the reader, or `None` to recognize the layout.
+        splitting: How the data is split.
+        start: Starting weights: `default`, `none`, or a model folder.
+        resume: Go on with the killed run in the folder.
+        overwrite: Replace the run in the folder.
+        skip_broken: Leave images that cannot be used out instead of stopping.
+    """
+
+    task: str = "semantic"
+    reader: str | None = None
+    splitting: Splitting = Splitting()
+    start: str = "default"
+    resume: bool = False
+    overwrite: bool = False
+    skip_broken: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training.
+
+    Attributes:
+        folder: Where the model lies.
+        predictor: The model, ready to predict.
+        dataset: What it was trained on.
+        parts: Names per part.
+        plan: What was done.
+        facts: `run.json`: where it came from, how long it took.
+    """
+
+    folder: Path
+    predictor: Predictor[Any]
+    dataset: Dataset
+    parts: Parts
+    plan: Plan
+    facts: dict[str, Any]
+
+
+def train(
+    data: str | Path,
+    out: str | Path,
+    wishes: Wishes | None = None,
+    options: Options | None = None,
+    display: Display | None = None,
+) -> Run:
+    """Train a model on a folder of annotated images and write it to `out`.
+
+    Args:
+        data: Dataset folder.
+        out: Folder of the run; made if it is missing.
+        wishes: Budget, network and all that the plan would choose by itself.
+        options: Everything else.
+        display: Where progress is shown; `None` shows nothing.
+
+    Raises:
+        DatasetError: The data cannot be used as it is.
+        BudgetError: The budget is too short.
+        ModelError: There is nothing to resume, or starting weights do not fit.
+        FileExistsError: `out` holds a run and neither `resume` nor `overwrite` is set.
+    """
+    began = time.perf_counter()
+    display, out = display or Display(quiet=True), Path(out)
+    options, wishes = options or Options(), wishes or Wishes()
+    _check_folder(out, options)
+    dataset = open_dataset(Path(data), options.reader)
+    display.say(f"Data: {dataset.layout}")
+    loaded = load(dataset, dataset.records, display)
+    _check_data(dataset, loaded, options, display)
+    parts = choose_parts(
+        dataset, loaded, options.splitting, display, out if options.resume else None
+    )
+    task = TASKS[options.task].from_categories(dataset.categories)
+    if options.resume:
+        plan = Plan.from_dict(_read_json(out / PLAN))
+    else:
+        plan = make_plan(_some(loaded, parts.train), len(parts.train), task, wishes, options.start)
+    network, plan = _network(plan, task)
+    samples = _prepared(dataset, loaded, parts, plan, display)
+    batches = Batches(
+        samples[0],
+        task,
+        plan.preprocessing,
+        plan.augmentation,
+        plan.batch,
+        network.stride,
+        plan.seed,
+    )
+    if not options.resume:
+        _clear(out)
+        out.mkdir(parents=True, exist_ok=True)
+        plan = time_plan(
+            plan, batches, network, time.perf_counter() - began, chosen=wishes.precision
+        )
+        write_json(out / PLAN, plan.to_dict())
+        write_split_file(out, parts.by_part(), loaded.contents, parts.how)
+    for line in plan.reasons:
+        display.say(line)
+    del loaded
+    training = Training(plan, network, batches, _validation(samples[1], task, plan), out)
+    training.spent = time.perf_counter() - began
+    stopped = _run(training, Log(out, plan, task.headline), display, resume=options.resume)
+    return _finish(training, dataset, parts, samples[1], began, stopped=stopped)
+
+
+def _check_folder(out: Path, options: Options) -> None:
+    if options.task not in TASKS:
+        raise ValueError(f"The task must be one of {', '.join(TASKS)}; got {options.task!r}.")
+    if options.resume:
+        if not (out / PLAN).is_file() or not (out / STATE).is_file():
+            raise ModelError(
+                f"To resume, {str(out)!r} must hold {PLAN} and {STATE} of a run that was stopped; "
+                "it does not. Train anew without --resume."
+            )
+        return
+    if out.is_file():
+        raise FileExistsError(f"{str(out)!r} must be a folder; it is a file. Give another --out.")
+    there = [name for name in (MODEL, PLAN) if (out / name).exists()]
+    if there and not options.overwrite:
+        raise FileExistsError(
+            f"{str(out)!r} holds a run already ({there[0]}). Give another --out, --resume to go on "
+            "with it, or --overwrite to replace it."
+        )
+    if out.is_dir() and not there and any(out.iterdir()):
+        raise FileExistsError(
+            f"{str(out)!r} must be empty or hold a run; it holds other files. Give another --out."
+        )
+
+
+def _clear(out: Path) -> None:
+    """Remove the run that was there, now that its successor is sure to start."""
+    if (out / PLAN).exists() or (out / MODEL).exists():
+        shutil.rmtree(out)
+
+
+def _check_data(dataset: Dataset, loaded: Loaded, options: Options, display: Display) -> None:
+    problems = [*(p for p in dataset.problems if p.stops), *loaded.problems]
+    for problem in problems:
+        display.warn(f"{problem.file}: {problem.what}" if problem.file else problem.what)
+    if any(not problem.file for problem in problems):
+        raise DatasetError(next(problem.what for problem in problems if not problem.file))
+    if problems and not options.skip_broken:
+        raise DatasetError(
+            f"{len(problems)} of the files cannot be used (listed above; `segmentare check` shows "
+            f"them), such as '{problems[0].file}': {problems[0].what} "
+            "Mend them, or leave them out with --skip-broken."
+        )
+    if len(dataset.categories) < 2:
+        names = ", ".join(category.name for category in dataset.categories) or "none"
+        raise DatasetError(
+            f"A dataset must have at least two categories to tell apart; found {names}. "
+            "Are the masks empty?"
+        )
+    if not loaded.contents:
+        raise DatasetError("At least one image must have a mask that can be read; none has.")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ModelError(f"{str(path)!r} is damaged ({error}). Train anew.") from error
+
+
+def _some(loaded: Loaded, names: Sequence[str]) -> list[Sample[Any]]:
+    """Return up to 200 training samples for the plan, the same ones in every process."""
+    kept = [loaded.samples[name] for name in names if name in loaded.samples]
+    return kept[:: max(1, len(kept) // 200)]
+
+
+def _network(plan: Plan, task: Task[Any]) -> tuple[Network, Plan]:
+    import torch
+
+    torch.manual_seed(plan.seed)
+    network = build_network(plan.spec, task.heads)
+    if plan.start in ("", "none"):
+        return channels_last(network), replace(plan, start="")
+    name, line = load_start(network, plan.spec, plan.start)
+    lines = plan.reasons if line in plan.reasons else (*plan.reasons, line)
+    plan = replace(plan, start=name, reasons=lines)
+    return channels_last(network), plan
+
+
+def _prepared(
+    dataset: Dataset, loaded: Loaded, parts: Parts, plan: Plan, display: Display
+) -> tuple[list[Sample[Any]], list[Sample[Any]]]:
+    """Return the training and the validation samples at the network's scale."""
+    names = {*parts.train, *parts.val}
+    if loaded.complete:
+        ready = {n: prepare(s, plan.preprocessing) for n, s in loaded.samples.items() if n in names}
+    else:
+        records: list[Record] = [record for record in dataset.records if record.name in names]
+
+        def shrink(sample: Sample[Any]) -> Sample[Any]:
+            return prepare(sample, plan.preprocessing)
+
+        again = load(dataset, records, display, keep=shrink, memory=8 * 10**9)
+        if not again.complete:
+            raise DatasetError(
+                f"The training images must fit in 8 GB of memory at the training's scale; "
+                f"{len(records)} images do not. Give a smaller --size or --scale."
+            )
+        ready = again.samples
+    return [ready[name] for name in parts.train], [ready[name] for name in parts.val]
+
+
+def _validation(samples: list[Sample[Any]], task: Task[Any], plan: Plan) -> Any:  # noqa: ANN401  a function or None
+    if not samples:
+        return None
+
+    def validate(network: Any) -> float:  # noqa: ANN401  any module
+        device = str(next(network.parameters()).device)
+        maps_of = maps_function(
+            network, task.heads, bfloat16=plan.precision == "bfloat16", device=device
+        )
+        return score_on(Predictor(maps_of, task, plan.preprocessing), samples)
+
+    return validate
+
+
+def _run(training: Training, log: Log, display: Display, *, resume: bool) -> bool:
+    """Run the loop under a progress bar; return whether it was stopped by Ctrl-C."""
+    began, name = time.perf_counter() - training.spent, log.headline
+    with stop_on_signal(training, display), display.bar("Training", training.plan.steps) as bar:
+        note = ""
+        for step in training.run(resume=resume):
+            log.write(step)
+            if step.score is not None:
+                note = f"validation {name} {step.score:.3f}"
+                if not display.console.is_terminal:
+                    display.say(
+                        f"step {step.step}/{step.steps}, {duration(step.seconds)}, "
+                        f"loss {step.loss:.3f}, {note}{' (best)' if step.best else ''}"
+                    )
+            bar.show(step.step, step.steps, f"loss {step.loss:.3f} {note}")
+    log.close()
+    training.spent = time.perf_counter() - began
+    return training.stop
+
+
+@contextmanager
+def stop_on_signal(training: Training, display: Display) -> Iterator[None]:
+    """Let the first Ctrl-C (or SIGTERM) end the training in order, and the second one at once."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del frame
+        if training.stop:
+            raise KeyboardInterrupt
+        training.stop = True
+        display.warn(f"{signal.Signals(number).name}: finishing with the best weights so far.")
+
+    before: dict[int, Any] = {}
+    try:
+        for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+            before[number] = signal.signal(number, handle)
+    except ValueError:  # not the main thread: a notebook's worker or a server
+        before.clear()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _finish(
+    training: Training,
+    dataset: Dataset,
+    parts: Parts,
+    val: list[Sample[Any]],
+    began: float,
+    *,
+    stopped: bool,
+) -> Run:
+    """Tune the decode on the validation part and write the model."""
+    plan, task, out = training.plan, training.batches.task, training.folder
+    from_arrays(training.network, training.best)
+    network = fuse(training.network.cpu())
+    predictor = Predictor(maps_function(network, task.heads), task, plan.preprocessing)
+    validation = None
+    if val:
+        tuned, validation = tune(predictor, val)
+        predictor = replace(predictor, task=tuned)
+    facts = {
+        "when": now(),
+        "seconds": round(time.perf_counter() - began, 1),
+        "interrupted": stopped,
+        "machine": describe_machine(),
+        "peak_memory_gb": peak_memory_gb(),
+        "waiting_for_data": round(training.waiting / max(training.spent, 1e-9), 4),
+        "data": {
+            "folder": dataset.root.name,
+            "reader": dataset.reader,
+            "layout": dataset.layout,
+            "images": {part: len(names) for part, names in parts.by_part().items()},
+        },
+    }
+    description = {
+        "segmentare": describe_machine().get("segmentare"),
+        "task": predictor.task.to_dict(),
+        "network": plan.spec.to_dict(),
+        "preprocessing": plan.preprocessing.to_dict(),
+        "validation": None if validation is None else {task.headline: validation},
+        "training": {"plan": plan.to_dict(), **facts},
+    }
+    save_model(out, description, training.best)
+    write_json(out / RUN, facts)
+    for name in (STATE, BEST):
+        (out / name).unlink(missing_ok=True)
+    return Run(out, predictor, dataset, parts, plan, facts)

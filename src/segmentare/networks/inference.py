@@ -1,0 +1,124 @@
+"""A network as the plain function that a `Predictor` wants: arrays in, arrays out."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from segmentare.checkpoint import Arrays, load_model
+from segmentare.errors import ModelError
+from segmentare.networks.layers import channels_last
+from segmentare.networks.network import NetworkSpec, activate, build_network
+from segmentare.prediction.predictor import Predictor
+from segmentare.prediction.preprocessing import Preprocessing
+from segmentare.tasks import task_from_dict
+from segmentare.tasks.base import Head, Maps
+
+MapsFunction = Callable[[NDArray[np.float32]], Maps]
+
+
+def maps_function(
+    network: nn.Module, heads: tuple[Head, ...], *, bfloat16: bool = False, device: str = "cpu"
+) -> MapsFunction:
+    """Return a function from a batch (N, H, W, C) to the activated maps of every head.
+
+    Args:
+        network: In evaluation mode and on `device`.
+        heads: The task's heads.
+        bfloat16: Compute in bfloat16: faster where the machine can, and right to about 2 digits.
+        device: Where the network is.
+    """
+
+    def maps_of(images: NDArray[np.float32]) -> Maps:
+        tensor = torch.from_numpy(images).permute(0, 3, 1, 2).to(device)
+        with (
+            torch.inference_mode(),
+            torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bfloat16),
+        ):
+            outputs = activate(network(tensor), heads)
+        return {name: maps.float().cpu().numpy() for name, maps in outputs.items()}
+
+    return maps_of
+
+
+def to_arrays(network: nn.Module) -> Arrays:
+    """Return the network's weights and running statistics by name, as NumPy arrays."""
+    return {name: t.detach().cpu().numpy() for name, t in network.state_dict().items()}
+
+
+def from_arrays(network: nn.Module, arrays: Arrays) -> None:
+    """Put arrays by name into a network, all of them.
+
+    Raises:
+        ModelError: A name or a shape does not fit.
+    """
+    tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1:2] or [str(error)]
+        raise ModelError(
+            f"The weights must fit the network of model.json; {first[0].strip()} "
+            "The two files come from different models: copy the folder again."
+        ) from error
+
+
+def fuse(network: nn.Module) -> nn.Module:
+    """Return a copy for prediction whose BatchNorms are folded into their convolutions.
+
+    The copy is in evaluation mode and in the channels_last layout; its maps equal the original's
+    up to rounding.
+    """
+    fused = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
+    for block in list(fused.modules()):
+        names = list(block._modules)  # noqa: SLF001  the order of a block's layers is needed
+        for first, second in itertools.pairwise(names):
+            convolution, norm = getattr(block, first), getattr(block, second)
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                folded = torch.nn.utils.fuse_conv_bn_eval(convolution, norm)
+                setattr(block, first, folded)
+                setattr(block, second, nn.Identity())
+    return channels_last(fused)
+
+
+def load(folder: str | Path, *, flips: bool = False, device: str = "auto") -> Predictor[Any]:
+    """Load a model folder, ready to predict.
+
+    Args:
+        folder: What `segmentare train --out` made.
+        flips: Average over four mirrors of the image.
+        device: `auto` (a GPU where there is one), `cpu`, `cuda` or `mps`.
+
+    Raises:
+        ModelError: The folder is missing, damaged, foreign or of a newer version.
+    """
+    description, arrays = load_model(Path(folder))
+    try:
+        task = task_from_dict(description["task"])
+        spec = NetworkSpec.from_dict(description["network"])
+        preprocessing = Preprocessing.from_dict(description["preprocessing"])
+    except (KeyError, TypeError) as error:
+        raise ModelError(
+            f"model.json in {str(folder)!r} must describe task, network and preprocessing; "
+            f"{error} is missing or wrong. Copy the folder again, or train anew."
+        ) from error
+    network = build_network(spec, task.heads)
+    from_arrays(network, arrays)
+    where = best_device() if device == "auto" else device
+    fused = fuse(network).to(where)
+    return Predictor(maps_function(fused, task.heads, device=where), task, preprocessing, flips)
+
+
+def best_device() -> str:
+    """Return `cuda` or `mps` where there is one, else `cpu`."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -1,0 +1,1 @@
+"""From any function that computes maps to annotations, pictures and files."""

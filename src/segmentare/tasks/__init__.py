@@ -1,0 +1,28 @@
+"""The tasks, by name. To add one: write its file, then name it here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from segmentare.errors import ModelError
+from segmentare.tasks.base import Head, Maps, Task
+from segmentare.tasks.semantic import Semantic
+
+TASKS: dict[str, type[Task[Any]]] = {task.name: task for task in (Semantic,)}
+
+
+def task_from_dict(data: Mapping[str, Any]) -> Task[Any]:
+    """Rebuild a task from what its `to_dict` wrote.
+
+    Raises:
+        ModelError: When this version knows no task of that name.
+    """
+    name = data.get("name")
+    if name not in TASKS:
+        raise ModelError(
+            f"The model's task must be one of {', '.join(TASKS)}; found {name!r}. "
+            "A newer version of segmentare may know it."
+        )
+    return TASKS[name].from_dict(data)
+
+
+__all__ = ["TASKS", "Head", "Maps", "Semantic", "Task", "task_from_dict"]

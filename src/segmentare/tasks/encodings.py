@@ -1,0 +1,29 @@
+"""Codes that several tasks share."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmentare.geometry import Image
+
+
+def subsample(labels: Image, stride: int) -> Image:
+    """Return the label nearest to every cell's center, shape (ceil(H / s), ceil(W / s)).
+
+    Cell 0 covers pixels 0 to stride - 1, so its center lies at (stride - 1) / 2: the convention of
+    `align_corners=False` in PyTorch and of `resize` in TensorFlow. A last, partial cell takes the
+    last label of its row or column.
+    """
+    if stride == 1:
+        return labels
+    first = (stride - 1) // 2
+    rows = np.minimum(np.arange(0, labels.shape[0], stride) + first, labels.shape[0] - 1)
+    columns = np.minimum(np.arange(0, labels.shape[1], stride) + first, labels.shape[1] - 1)
+    cells: Image = labels[rows[:, None], columns[None]]
+    return cells
+
+
+def enlarge(maps: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
+    """Repeat every cell of maps (C, h, w) `stride` times in both directions."""
+    if stride == 1:
+        return maps
+    return maps.repeat(stride, axis=1).repeat(stride, axis=2)

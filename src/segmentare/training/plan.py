@@ -1,0 +1,94 @@
+"""The plan of a training: every number that the loop needs, as data that can be read and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+import numpy as np
+
+from segmentare.datasets.augmentation import Augmentation
+from segmentare.networks.network import NetworkSpec
+from segmentare.prediction.preprocessing import Preprocessing
+from segmentare.training.losses import LossSettings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one network is trained on one dataset.
+
+    Attributes:
+        spec: The network.
+        preprocessing: Size of the batches and normalization.
+        augmentation: How strongly samples are changed.
+        loss: Parts of the loss for pixels.
+        batch: Images per step.
+        steps: Number of steps; with a budget it is corrected on the way as the machine runs.
+        budget: Seconds for everything from reading to the tuned model, or `None`: exactly `steps`.
+        learning_rate: Of AdamW, at its highest.
+        encoder_rate: Factor of the learning rate for an encoder with starting weights.
+        weight_decay: Of AdamW, on the weights of convolutions only.
+        warm_up: Share of the steps in which the rate rises.
+        ema: Decay of the averaged weights per step.
+        validations: How often the averaged weights are scored on the validation part.
+        precision: `float32` or `bfloat16` (mixed: weights stay float32).
+        channels_last: Memory layout of the images.
+        seed: Of the weights and of the batches.
+        start: Name of the starting weights, or "" for none.
+        reasons: A line per decision, for people.
+    """
+
+    spec: NetworkSpec
+    preprocessing: Preprocessing
+    augmentation: Augmentation
+    loss: LossSettings
+    batch: int
+    steps: int
+    budget: float | None
+    learning_rate: float
+    encoder_rate: float
+    weight_decay: float
+    warm_up: float
+    ema: float
+    validations: int
+    precision: str
+    channels_last: bool
+    seed: int
+    start: str = ""
+    reasons: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON-ready data."""
+        data = asdict(self)
+        data["spec"] = self.spec.to_dict()
+        data["preprocessing"] = self.preprocessing.to_dict()
+        data["reasons"] = list(self.reasons)
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` wrote."""
+        augmentation = {**data["augmentation"], "scale": tuple(data["augmentation"]["scale"])}
+        weights = data["loss"]["category_weights"]
+        loss = {**data["loss"], "category_weights": None if weights is None else tuple(weights)}
+        return cls(
+            **{
+                **data,
+                "spec": NetworkSpec.from_dict(data["spec"]),
+                "preprocessing": Preprocessing.from_dict(data["preprocessing"]),
+                "augmentation": Augmentation(**augmentation),
+                "loss": LossSettings(**loss),
+                "reasons": tuple(data["reasons"]),
+            }
+        )
+
+    def rate(self, progress: float) -> float:
+        """Return the learning rate at `progress` (0 to 1): a linear rise, then half a cosine.
+
+        Source: Loshchilov and Hutter, "SGDR", ICLR 2017, without its restarts.
+        """
+        if progress < self.warm_up:
+            return self.learning_rate * (0.02 + 0.98 * progress / self.warm_up)
+        fall = (progress - self.warm_up) / max(1 - self.warm_up, 1e-9)
+        return float(self.learning_rate * (0.5 + 0.5 * np.cos(np.pi * min(fall, 1.0))) + 1e-7)

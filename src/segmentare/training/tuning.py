@@ -1,0 +1,57 @@
+"""The decode settings of a task, chosen on the validation part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from segmentare.annotations import Sample
+from segmentare.prediction.predictor import Predictor
+from segmentare.tasks.base import Maps, Task
+
+_GAIN = 2e-4  # a setting is changed only for a gain that is more than rounding
+
+
+def tune(predictor: Predictor[Any], samples: Sequence[Sample[Any]]) -> tuple[Task[Any], float]:
+    """Try the task's tunable settings one after the other, each at the best of those before.
+
+    The maps are computed once, so that every setting costs a decode only. In native scale the
+    smallest area stays as it is: it is a share of the image, and images of any size may come.
+
+    Source: the idea is StarDist's `optimize_thresholds`.
+
+    Args:
+        predictor: With the final weights.
+        samples: The validation part, prepared.
+
+    Returns:
+        The task with the best settings, and its headline score on these samples.
+    """
+    task = predictor.task
+    maps = [predictor.maps(sample.image) for sample in samples]
+    best = _score(task, maps, samples)
+    for name, values in task.tunable.items():
+        if name == "smallest" and predictor.preprocessing.scale is not None:
+            continue
+        for value in values:
+            candidate = replace(task, **{name: value})  # type: ignore[type-var]
+            score = _score(candidate, maps, samples)
+            if score > best + _GAIN:
+                task, best = candidate, score
+    return task, best
+
+
+def _score(task: Task[Any], maps: Sequence[Maps], samples: Sequence[Sample[Any]]) -> float:
+    metric = task.metric(fast=True)
+    for one, sample in zip(maps, samples, strict=True):
+        metric.update(task.decode(one, stride=1), sample.annotation, sample.name)
+    return metric.summary()[task.headline]
+
+
+def score_on(predictor: Predictor[Any], samples: Sequence[Sample[Any]]) -> float:
+    """Return the headline score of a predictor on prepared samples."""
+    metric = predictor.task.metric(fast=True)
+    for sample in samples:
+        metric.update(predictor.predict(sample.image), sample.annotation, sample.name)
+    return metric.summary()[predictor.task.headline]

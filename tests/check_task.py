@@ -1,0 +1,47 @@
+"""The contract that every task must keep, checked without any network."""
+
+import numpy as np
+
+from segmentare.tasks import Head, Maps, Task, task_from_dict
+
+
+def perfect_maps(task: Task, targets: Maps) -> Maps:
+    """Return what a perfect network would output (after activation) for the targets."""
+
+    def perfect(head: Head):
+        target = targets[head.name]
+        if head.kind == "classes":
+            known = np.nan_to_num(target[0]).astype(int)
+            return np.eye(head.channels, dtype=np.float32)[known].transpose(2, 0, 1)
+        return np.nan_to_num(target)
+
+    return {head.name: perfect(head) for head in task.heads}
+
+
+def check_targets(task: Task, annotation, stride: int) -> None:
+    targets = task.encode(annotation, stride)
+    height, width = (-(-side // stride) for side in annotation.size)
+    assert list(targets) == [head.name for head in task.heads]
+    for head in task.heads:
+        target = targets[head.name]
+        assert target.dtype == np.float32
+        assert target.shape == (1 if head.kind == "classes" else head.channels, height, width)
+        known = target[~np.isnan(target)]
+        if head.kind in ("heatmap", "binary"):
+            assert known.size == 0 or (known.min() >= 0 and known.max() <= 1)
+        if head.kind == "classes":
+            assert set(np.unique(known)) <= set(range(head.channels))
+
+
+def round_trip(task: Task, annotation, stride: int):
+    return task.decode(perfect_maps(task, task.encode(annotation, stride)), stride)
+
+
+def check_perfect_maps_score_one(task: Task, annotation) -> None:
+    metric = task.metric()
+    metric.update(round_trip(task, annotation, 1), annotation, "image")
+    assert metric.summary()[task.headline] == 1
+
+
+def check_settings_survive(task: Task) -> None:
+    assert task_from_dict(task.to_dict()) == task
