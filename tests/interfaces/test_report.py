@@ -3,12 +3,11 @@
 import math
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
-import cv2
 import numpy as np
 import pytest
+from read_page import Page, jpeg
 
 from segmentare.annotations import Category, Segmentation
 from segmentare.interfaces import charts, pages
@@ -30,43 +29,6 @@ CATEGORIES = (
     Category("background", (0, 0, 0), background=True),
     Category("lesion <b>", (230, 80, 40)),
 )
-
-
-class Page(HTMLParser):
-    """What a browser would find: ids, text, and every address it would ask for."""
-
-    VOID = frozenset({"meta", "link", "img", "br", "input"})
-
-    def __init__(self, html):
-        super().__init__()
-        self.ids, self.addresses, self.words, self.open = set(), [], [], []
-        self.feed(html)
-        assert self.open == [], f"unclosed elements: {self.open}"
-
-    def handle_starttag(self, tag, attrs):
-        for name, value in attrs:
-            if name == "id":
-                self.ids.add(value)
-            if name in {"src", "href", "action", "data", "srcset", "poster"}:
-                self.addresses.append(value)
-            assert not name.startswith("on"), f"{tag} has the attribute {name}"
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if not self.open or self.open[-1] not in {"style", "script"}:
-            self.words.append(data)
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.words).split())
-
-
-def jpeg():
-    return cv2.imencode(".jpg", np.full((12, 16, 3), 90, np.uint8))[1].tobytes()
 
 
 def measured():

@@ -42,16 +42,9 @@ def check(
         progress: Called with the number of images done and of all images, after each.
         allow_duplicates: True lets a training start although the same image lies in two parts.
     """
-    everything: list[Seen] = []
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for seen in threads.map(lambda i: _look(dataset, i), range(len(dataset))):
-            everything.append(seen)
-            if progress is not None:
-                progress(len(everything), len(dataset))
-    everything = findings.unlike_the_others(dataset, everything)
+    everything = findings.unlike_the_others(dataset, _look_at_all(dataset, progress))
     good = [seen for seen in everything if seen.problem is None]
-    marks = {seen.record.name: seen.mark for seen in good if seen.mark is not None}
-    exact, near = findings.twins(marks)
+    exact, near = findings.twins(good)
     crossings = findings.crossings(split, exact, near) if split else []
     used = findings.uses(dataset.categories, good)
     problems = [
@@ -62,17 +55,40 @@ def check(
         *(findings.crossing_groups(split, good) if split else ()),
     ]
     problems += findings.about_all(good, used, problems)
-    empty, full = findings.one_sided(dataset.categories, good)
     left_out = {problem.file for problem in dataset.problems if problem.file and problem.stops}
+    held = _sum_up(dataset, good)
+    return replace(
+        held,
+        images=len(everything) + len(left_out),
+        categories=used,
+        duplicates=tuple(exact),
+        near_duplicates=tuple(near),
+        crossings=tuple(crossings),
+        problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+def _look_at_all(dataset: Dataset, progress: Callable[[int, int], None] | None) -> list[Seen]:
+    """Read all images and masks, several at a time."""
+    everything: list[Seen] = []
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for seen in threads.map(lambda i: _look(dataset, i), range(len(dataset))):
+            everything.append(seen)
+            if progress is not None:
+                progress(len(everything), len(dataset))
+    return everything
+
+
+def _sum_up(dataset: Dataset, good: Sequence[Seen]) -> Checkup:
+    """Count what the usable images hold."""
+    empty, full = findings.one_sided(dataset.categories, good)
     return Checkup(
         root=str(dataset.root),
         reader=dataset.reader,
         layout=dataset.layout,
-        images=len(everything) + len(left_out),
         usable=tuple(seen.record.name for seen in good),
         sizes=tuple(sorted(Counter(seen.size for seen in good).items())),
         pixels=tuple(Counter(seen.pixels for seen in good).most_common()),
-        categories=used,
         unlabeled=findings.unlabeled(good),
         empty=empty,
         full=full,
@@ -80,11 +96,7 @@ def check(
         labels=findings.labels(good),
         groups=len({seen.record.group for seen in good} - {None}),
         parts=findings.parts(good),
-        duplicates=tuple(exact),
-        near_duplicates=tuple(near),
-        crossings=tuple(crossings),
-        problems=tuple(dict.fromkeys(problems)),
-        fingerprints=marks,
+        fingerprints={seen.record.name: seen.mark for seen in good if seen.mark is not None},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -78,28 +78,28 @@ class Checkup:
     root: str
     reader: str
     layout: str
-    images: int
-    usable: tuple[str, ...]
-    sizes: tuple[tuple[Size, int], ...]
-    pixels: tuple[tuple[str, int], ...]
-    categories: tuple[CategoryUse, ...]
-    unlabeled: float
-    empty: tuple[str, ...]
-    full: tuple[str, ...]
-    objects: tuple[int, ...]
-    labels: Mapping[str, Mapping[str, int]]
-    groups: int
-    parts: Mapping[Part, int]
-    duplicates: tuple[tuple[str, str], ...]
-    near_duplicates: tuple[tuple[str, str], ...]
-    crossings: tuple[Crossing, ...]
-    problems: tuple[Problem, ...]
-    fingerprints: Mapping[str, Fingerprint]
+    images: int = 0
+    usable: tuple[str, ...] = ()
+    sizes: tuple[tuple[Size, int], ...] = ()
+    pixels: tuple[tuple[str, int], ...] = ()
+    categories: tuple[CategoryUse, ...] = ()
+    unlabeled: float = 0.0
+    empty: tuple[str, ...] = ()
+    full: tuple[str, ...] = ()
+    objects: tuple[int, ...] = ()
+    labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    groups: int = 0
+    parts: Mapping[Part, int] = field(default_factory=dict)
+    duplicates: tuple[tuple[str, str], ...] = ()
+    near_duplicates: tuple[tuple[str, str], ...] = ()
+    crossings: tuple[Crossing, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
 
     @property
     def can_train(self) -> bool:
-        """True if nothing that concerns the dataset as a whole stops a training."""
-        return not any(problem.stops and not problem.file for problem in self.problems)
+        """True if nothing stops a training; `train --skip-broken` goes on without single files."""
+        return not any(problem.stops for problem in self.problems)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the fingerprints as JSON-ready data, with `can_train`."""

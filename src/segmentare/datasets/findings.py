@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,14 +67,14 @@ def unlike_the_others(dataset: Dataset, everything: Sequence[Seen]) -> list[Seen
     return done
 
 
-def twins(marks: Mapping[str, Fingerprint]) -> tuple[Pairs, Pairs]:
+def twins(good: Sequence[Seen]) -> tuple[Pairs, Pairs]:
     """Return the pairs of names with the same pixels, and those that only show the same."""
-    names = list(marks)
+    marks = [(seen.record.name, seen.mark) for seen in good if seen.mark is not None]
     exact: Pairs = []
     near: Pairs = []
-    for i, j in near_duplicates(list(marks.values())):
-        same = marks[names[i]].exact == marks[names[j]].exact
-        (exact if same else near).append((names[i], names[j]))
+    for i, j in near_duplicates([mark for _, mark in marks]):
+        same = marks[i][1].exact == marks[j][1].exact
+        (exact if same else near).append((marks[i][0], marks[j][0]))
     return exact, near
 
 

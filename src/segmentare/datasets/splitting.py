@@ -2,68 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self, get_args
 
 import numpy as np
 
 from segmentare.datasets.base import Part, Record
-from segmentare.datasets.tables import read_rows
+from segmentare.datasets.splits import PARTS, Split, read_split, write_split
 from segmentare.errors import DatasetError
 
-PARTS: tuple[Part, ...] = get_args(Part)
+__all__ = ["PARTS", "Split", "make_split", "read_split", "write_split"]
 
 #: Label columns by which a split is stratified if nobody names one, the first that is there.
 _STRATA = ("diagnosis", "class", "category", "label", "cell_type", "type", "kind", "modality")
-
-
-@dataclass(frozen=True)
-class Split:
-    """Which images are for training, for choosing, and for measuring.
-
-    Attributes:
-        train: Names of the records to train on.
-        val: Names of the records that choose the checkpoint and the thresholds.
-        test: Names of the records that only measure.
-        seed: Of the shuffling.
-        how: One sentence that says how it was made.
-    """
-
-    train: tuple[str, ...]
-    val: tuple[str, ...]
-    test: tuple[str, ...]
-    seed: int = 0
-    how: str = ""
-
-    def __post_init__(self) -> None:
-        often = Counter((*self.train, *self.val, *self.test))
-        twice = next((name for name, count in often.items() if count > 1), None)
-        if twice is not None:
-            raise DatasetError(
-                f"A split must name every image once; '{twice}' stands in it {often[twice]} times."
-            )
-
-    def part_of(self) -> dict[str, Part]:
-        """Return the part of every name."""
-        return {name: part for part in PARTS for name in getattr(self, part)}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the split as JSON-ready data."""
-        parts = {str(part): list(getattr(self, part)) for part in PARTS}
-        return parts | {"seed": self.seed, "how": self.how}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` wrote; parts that are missing are empty."""
-        train, val, test = (tuple(str(name) for name in data.get(part, ())) for part in PARTS)
-        return cls(train, val, test, int(data.get("seed", 0)), str(data.get("how", "")))
 
 
 def make_split(
@@ -110,12 +62,8 @@ def make_split(
     fixed: dict[str, Part] = {}
     if prescribed:
         fixed = {r.name: r.part for r in records if r.part in shares}
-        crossing = _first_crossing(fixed, keys)
-        if groups is not None and crossing:
-            raise DatasetError(
-                f"The group '{crossing}' lies in two prescribed parts; make the split anew with "
-                f"prescribed=False, or name other groups."
-            )
+    if groups is not None and fixed:
+        _check_crossing(records, keys)
     open_shares = {part: share for part, share in shares.items() if part not in fixed.values()}
     pool = [record.name for record in records if record.name not in fixed]
     dealt = _deal(pool, keys, strata, open_shares, seed)
@@ -124,8 +72,13 @@ def make_split(
         tuple(r.name for r in records if part_of[r.name] == part) for part in PARTS
     )
     grouped = len(set(keys.values())) < len(records)
-    kept = [part for part in PARTS if part in fixed.values()]
-    how = _describe(kept, list(open_shares), column, seed, grouped=grouped)
+    how = _describe(
+        [part for part in PARTS if part in fixed.values()],
+        list(open_shares),
+        column,
+        seed,
+        grouped=grouped,
+    )
     return Split(first, second, third, seed, how)
 
 
@@ -178,13 +131,20 @@ def _strata(records: Sequence[Record], by: str | None) -> tuple[dict[str, str], 
     return {record.name: record.labels.get(column, "") for record in records}, column
 
 
-def _first_crossing(part_of: Mapping[str, Part], keys: Mapping[str, str]) -> str:
-    """Return a group that lies in two parts, or ""."""
+def _check_crossing(records: Sequence[Record], keys: Mapping[str, str]) -> None:
+    """Refuse groups that somebody names but the dataset's own parts cut through.
+
+    Raises:
+        DatasetError: A group lies in two prescribed parts.
+    """
     seen: dict[str, Part] = {}
-    for name, part in part_of.items():
-        if seen.setdefault(keys[name], part) != part:
-            return keys[name]
-    return ""
+    for record in records:
+        part = record.part or PARTS[0]
+        if seen.setdefault(keys[record.name], part) != part:
+            raise DatasetError(
+                f"The group '{keys[record.name]}' lies in two parts that the dataset prescribes; "
+                f"name other groups, or make the split anew with prescribed=False."
+            )
 
 
 def _deal(
@@ -236,66 +196,10 @@ def _describe(
 ) -> str:
     """Say in one sentence how a split was made."""
     kept = f"{' and '.join(fixed)} as the dataset prescribes" if fixed else ""
-    source = "the rest" if fixed else "all images"
     ways = ([f"stratified by {column}"] if column else []) + (["whole groups"] if grouped else [])
     by = f", {', '.join(ways)}" if ways else ""
-    drawn = f"{' and '.join(reversed(dealt))} drawn from {source} (seed {seed}{by})"
+    pool = "the rest" if fixed else "all images"
+    drawn = f"{' and '.join(reversed(dealt))} drawn from {pool} (seed {seed}{by})"
     text = "; ".join(part for part in (kept, drawn if dealt else "") if part)
     none = [part for part in ("val", "test") if part not in {*fixed, *dealt}]
     return (text or "all images train") + (f"; no {' and no '.join(none)} part" if none else "")
-
-
-def write_split(split: Split, path: Path) -> None:
-    """Write a split as JSON, or as a table with the columns name and part if it ends in .csv."""
-    text = json.dumps(split.to_dict(), indent=1, ensure_ascii=False) + "\n"
-    if path.suffix.lower() == ".csv":
-        table = io.StringIO()
-        lines = [("name", "part"), *split.part_of().items()]
-        csv.writer(table, lineterminator="\n").writerows(lines)
-        text = table.getvalue()
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-
-
-def read_split(path: Path, records: Sequence[Record] | None = None) -> Split:
-    """Read a split from JSON (train, val, test: lists of names) or CSV (name, part).
-
-    Args:
-        path: The file.
-        records: The dataset's records, all of whose names must exist; `None` to not check.
-
-    Raises:
-        DatasetError: The file is missing, damaged, or names images that are not there.
-    """
-    try:
-        if path.suffix.lower() == ".csv":
-            split = _read_table(path)
-        else:
-            split = Split.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, TypeError, AttributeError) as error:
-        raise DatasetError(
-            f"The split '{path}' must be JSON with the lists train, val and test, or a CSV with "
-            f"the columns name and part ({error})."
-        ) from error
-    if records is not None:
-        unknown = sorted(split.part_of().keys() - {record.name for record in records})
-        if unknown:
-            raise DatasetError(
-                f"The split '{path.name}' names {len(unknown)} images that cannot be used or are "
-                f"not in the dataset, such as '{unknown[0]}'; correct the file."
-            )
-    return split
-
-
-def _read_table(path: Path) -> Split:
-    parts: dict[str, list[str]] = {part: [] for part in PARTS}
-    for row in read_rows(path):
-        part = row.get("part", "").lower()
-        if part not in parts or not row.get("name"):
-            raise DatasetError(
-                f"Every line of '{path.name}' must have a name and a part (train, val or test); "
-                f"got {row}."
-            )
-        parts[part].append(row["name"])
-    return Split.from_dict({**parts, "how": f"read from {path.name}"})

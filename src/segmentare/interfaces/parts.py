@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from segmentare.datasets.base import Dataset, Record
+from segmentare.datasets.base import Dataset
+from segmentare.datasets.checking import keep_together
 from segmentare.datasets.fingerprints import Fingerprint, near_duplicates
 from segmentare.datasets.splitting import make_split, read_split
 from segmentare.errors import DatasetError
@@ -82,11 +83,12 @@ def choose_parts(
         return Parts(ordered["train"], ordered["val"], ordered["test"], "the split of this run")
     given = splitting.file is not None or any(record.part for record in records)
     pairs = near_duplicates([loaded.contents[record.name] for record in records])
+    twins = [(records[i].name, records[j].name) for i, j in pairs]
     if splitting.file is not None:
         split = read_split(splitting.file, records)
     else:
         split = make_split(
-            records if given else _together(records, pairs),
+            records if given else keep_together(records, twins),
             seed=splitting.seed,
             val=splitting.val,
             test=splitting.test,
@@ -94,7 +96,7 @@ def choose_parts(
             groups=splitting.groups,
         )
     chosen = Parts(split.train, split.val, split.test, split.how)
-    _look_for_copies(records, pairs, chosen, loaded.contents, splitting, display)
+    _look_for_copies(twins, chosen, loaded.contents, splitting, display)
     counts = ", ".join(f"{len(names)} {part}" for part, names in chosen.by_part().items())
     display.say(f"Split: {counts} ({chosen.how}).")
     if not chosen.test:
@@ -102,41 +104,15 @@ def choose_parts(
     return chosen
 
 
-def _together(records: Sequence[Record], pairs: Sequence[tuple[int, int]]) -> list[Record]:
-    """Put copies of a picture into one group, joined with the groups that they belong to."""
-    group: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        while group.get(name, name) != name:
-            name = group[name]
-        return name
-
-    own = [record.group or record.name for record in records]
-    for i, j in pairs:
-        group[root(own[i])] = root(own[j])
-    joined = {name for i, j in pairs for name in (root(own[i]), root(own[j]))}
-    return [
-        replace(record, group=root(name)) if record.group or root(name) in joined else record
-        for record, name in zip(records, own, strict=True)
-    ]
-
-
 def _look_for_copies(
-    records: Sequence[Record],
-    pairs: Sequence[tuple[int, int]],
+    twins: Sequence[tuple[str, str]],
     parts: Parts,
     contents: Mapping[str, Fingerprint],
     splitting: Splitting,
     display: Display,
 ) -> None:
     part = {name: p for p, names in parts.by_part().items() for name in names}
-    across = [
-        (records[i].name, records[j].name)
-        for i, j in pairs
-        if part.get(records[i].name) != part.get(records[j].name)
-        and records[i].name in part
-        and records[j].name in part
-    ]
+    across = [(a, b) for a, b in twins if a in part and b in part and part[a] != part[b]]
     exact = [(a, b) for a, b in across if contents[a].exact == contents[b].exact]
     if exact and not splitting.allow_duplicates:
         a, b = exact[0]

@@ -115,7 +115,8 @@ def print_networks(rows: Sequence[NetworkRow]) -> None:
         )
     table.add_row("--network unet", "--encoder hf:FOLDER_OR_NAME", "", "", "")
     console().print(table)
-    console().print("hf takes any Hugging Face AutoBackbone: pip install 'segmentare[pretrained]'.")
+    text = "hf takes any Hugging Face AutoBackbone: pip install 'segmentare[pretrained]'."
+    console().print(text, markup=False)
 
 
 def print_checkup(checkup: Mapping[str, Any], page: Path | None) -> None:

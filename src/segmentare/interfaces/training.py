@@ -333,7 +333,8 @@ def _finish(
         "interrupted": stopped,
         "machine": describe_machine(),
         "peak_memory_gb": peak_memory_gb(),
-        "waiting_for_data": round(training.waiting / max(training.spent, 1e-9), 4),
+        "steps": training.step,
+        "clock": {what: round(seconds, 2) for what, seconds in training.clock.items()},
         "data": {
             "folder": dataset.root.name,
             "reader": dataset.reader,

@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,7 +80,10 @@ class Training:
     stop: bool = False
     best_score: float = -math.inf
     best: Arrays = field(default_factory=dict)
-    waiting: float = 0.0  #: seconds in which the network waited for data, for benchmarks
+    step: int = 0  #: steps done, over all sessions of a run
+    clock: dict[str, float] = field(
+        default_factory=lambda: defaultdict(float)
+    )  #: seconds spent on data, step, ...
 
     def run(self, *, resume: bool = False) -> Iterator[Step]:
         """Train; yields every few steps and after every validation.
@@ -109,13 +114,16 @@ class Training:
         pace_from = (step, time.perf_counter())
         while step < steps and not self.stop:
             rate = self._set_rate(wrapped_optimizer, step / steps)
-            images, targets = self._batch(fabric, step)
-            loss = total_loss(wrapped(images), targets, self.batches.task.heads, self.plan.loss)
-            wrapped_optimizer.zero_grad()
-            fabric.backward(loss)
-            wrapped_optimizer.step()
-            step += 1
-            ema.update(step)
+            with self._timed("data"):
+                images, targets = self._batch(fabric, step)
+            with self._timed("step"):
+                loss = total_loss(wrapped(images), targets, self.batches.task.heads, self.plan.loss)
+                wrapped_optimizer.zero_grad()
+                fabric.backward(loss)
+                wrapped_optimizer.step()
+            self.step = step = step + 1
+            with self._timed("average"):
+                ema.update(step)
             losses.append(loss.detach())
             if step % _LOG_EVERY and step < steps and not self._due(step, steps):
                 continue
@@ -124,14 +132,23 @@ class Training:
             if not self._due(step, steps) and not self.stop:
                 yield Step(step, steps, seconds, mean, rate)
                 continue
-            average.load_state_dict({**self.network.state_dict(), **ema.tensors()})
-            score, better = self._judge(average)
+            with self._timed("validation"):
+                average.load_state_dict({**self.network.state_dict(), **ema.tensors()})
+                score, better = self._judge(average)
             seconds = time.perf_counter() - began
             if self.plan.budget is not None and not self.stop:
                 steps = self._replan(step, steps, seconds, pace_from)
             facts = {"step": step, "steps": steps, "seconds": seconds, "best": self.best_score}
-            self._save(fabric, optimizer, ema, facts)
+            with self._timed("saving"):
+                self._save(fabric, optimizer, ema, facts)
             yield Step(step, steps, seconds, mean, rate, score, better)
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        """Add what happens inside to the clock, so that a benchmark can see where time goes."""
+        began = time.perf_counter()
+        yield
+        self.clock[what] += time.perf_counter() - began
 
     def _fabric(self) -> Fabric:
         # Fabric's announcement of its precision would break the progress bar.
@@ -166,12 +183,10 @@ class Training:
         return rate
 
     def _batch(self, fabric: Fabric, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        began = time.perf_counter()
         arrays, encoded = self.batches[step]
         images = to_tensor(arrays, channels_last=self.plan.channels_last)
         targets = {name: torch.from_numpy(target) for name, target in encoded.items()}
         moved: tuple[Tensor, dict[str, Tensor]] = fabric.to_device((images, targets))
-        self.waiting += time.perf_counter() - began
         return moved
 
     def _due(self, step: int, steps: int) -> bool:

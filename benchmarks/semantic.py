@@ -1,0 +1,129 @@
+"""Train with the defaults on real sets and print what came out, one row each.
+
+    python benchmarks/semantic.py ph2-2m ph2-10m --seeds 0 1 2 --data ../shared/data
+
+Every row is the command line itself, run as a user would: `segmentare train DATA --budget ...`,
+scored on the run's own test part. The split is that of seed 0 in every row (`--split`), so the
+seeds differ in weights and batches only. Results are appended to `benchmarks/results.jsonl`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+#: name: (folder, budget, score that counts, what it should at least be, what it should aim for)
+ROWS = {
+    "ph2-2m": ("ph2", "2m", "dice", 0.88, 0.92),
+    "ph2-10m": ("ph2", "10m", "dice", 0.925, 0.95),
+    "ccp-15m": ("person_ccp", "15m", "iou", 0.88, 0.95),
+    "wbc-5m": ("blood_cells_wbc", "5m", "dice", 0.90, 0.95),
+    "camvid-30m": ("camvid", "30m", "miou", 0.45, 0.60),
+    "drive-15m": ("retina_drive", "15m", "dice", 0.75, 0.82),
+}
+
+
+def run(name: str, seed: int, data: Path, extra: list[str], keep: Path | None) -> dict:
+    folder, budget, score, least, aim = ROWS[name]
+    with tempfile.TemporaryDirectory() as temporary:
+        out = (keep or Path(temporary)) / f"{name}-{seed}"
+        split = split_of_seed_0(name, data / folder, Path(temporary), seed)
+        command = ["train", str(data / folder), "--out", str(out), "--budget", budget]
+        command += ["--seed", str(seed), "--json", "--overwrite", *split, *extra]
+        began = time.time()
+        process = subprocess.run(
+            [Path(sys.executable).with_name("segmentare"), *command],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        result = json.loads(process.stdout)
+        plan = json.loads((out / "plan.json").read_text())
+    scores = result["test"]["scores"]
+    value = scores[score] if isinstance(scores[score], float) else scores[score]["mean"]
+    interval = None if isinstance(scores[score], float) else scores[score]["ci95"]
+    clock = result["clock"]
+    around = sum(clock.get(what, 0) for what in ("data", "average"))
+    return {
+        "row": name,
+        "seed": seed,
+        "score": score,
+        "value": value,
+        "ci95": interval,
+        "pooled": scores[score].get("pooled") if isinstance(scores[score], dict) else None,
+        "least": least,
+        "aim": aim,
+        "images": result["test"]["images"],
+        "budget": budget,
+        "training_seconds": result["seconds"],
+        "wall_seconds": round(time.time() - began, 1),
+        "steps": result["steps"],
+        "around_the_step": round(around / (around + clock["step"]), 4),
+        "validation_share": round(clock.get("validation", 0) / sum(clock.values()), 4),
+        "peak_memory_gb": result["peak_memory_gb"],
+        "size": plan["preprocessing"]["size"],
+        "scale": plan["preprocessing"]["scale"],
+        "precision": plan["precision"],
+        "start": plan["start"],
+        "options": extra,
+        "machine": f"{result['machine']['processor']}, {result['machine']['cores']} cores",
+        "python": platform.python_version(),
+        "torch": result["machine"].get("torch"),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def split_of_seed_0(name: str, folder: Path, temporary: Path, seed: int) -> list[str]:
+    """Return the option that gives every seed the test images of seed 0."""
+    if seed == 0:
+        return []
+    from segmentare.datasets import open_dataset
+    from segmentare.datasets.checking import keep_together
+    from segmentare.datasets.fingerprints import fingerprint, near_duplicates
+    from segmentare.datasets.splitting import make_split, write_split
+
+    dataset = open_dataset(folder)
+    records = list(dataset.records)
+    if not any(record.part for record in records):
+        marks = [fingerprint(dataset[i].image) for i in range(len(dataset))]
+        twins = [(records[i].name, records[j].name) for i, j in near_duplicates(marks)]
+        records = list(keep_together(records, twins))
+    path = temporary / f"{name}.json"
+    write_split(make_split(records, seed=0), path)
+    return ["--split", str(path)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", nargs="*", default=list(ROWS), metavar="ROW", help=", ".join(ROWS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--keep", type=Path, help="keep the runs in this folder")
+    parser.add_argument("--options", default="", help="more options for `segmentare train`")
+    options = parser.parse_args()
+    for name in options.rows:
+        for seed in options.seeds:
+            row = run(name, seed, options.data, options.options.split(), options.keep)
+            with (HERE / "results.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            interval = f" [{row['ci95'][0]:.3f}, {row['ci95'][1]:.3f}]" if row["ci95"] else ""
+            print(
+                f"{name} seed {seed}: {row['score']} {row['value']:.4f}{interval} on "
+                f"{row['images']} images (at least {row['least']}, aim {row['aim']}); "
+                f"{row['training_seconds']:.0f} s, around the step {row['around_the_step']:.1%}, "
+                f"peak {row['peak_memory_gb']} GB",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

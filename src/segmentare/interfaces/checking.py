@@ -1,0 +1,62 @@
+"""`segmentare check`: what a dataset holds and what is wrong with it, in a table and a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from segmentare.datasets import open_dataset
+from segmentare.datasets.base import Dataset
+from segmentare.datasets.checking import check as check_dataset
+from segmentare.datasets.checkups import Checkup
+from segmentare.interfaces.check_page import SamplePicture, write_check_page
+from segmentare.interfaces.display import Display
+from segmentare.prediction import files
+from segmentare.prediction.drawing import draw_outlines, thumbnail
+
+_SIDE = 420  # pixels of the longer side of a picture on the page
+
+
+def check(
+    data: str | Path,
+    *,
+    reader: str | None = None,
+    page: str | Path | None = None,
+    samples: int = 24,
+    display: Display | None = None,
+) -> Checkup:
+    """Decode every file of a dataset and say what it holds and what is wrong.
+
+    Args:
+        data: Dataset folder.
+        reader: Name of the reader, where the layout is not recognized rightly.
+        page: Where an HTML page with samples goes; `None` writes none.
+        samples: Number of images on the page, spread over the dataset.
+        display: Where progress is shown; `None` shows nothing.
+
+    Raises:
+        DatasetError: The folder is missing or empty, or its layout is not known.
+    """
+    display = display or Display(quiet=True)
+    dataset = open_dataset(Path(data), reader)
+    with display.bar("Checking", len(dataset)) as bar:
+        checkup = check_dataset(dataset, progress=lambda done, total: bar.show(done, total, ""))
+    if page is not None:
+        Path(page).parent.mkdir(parents=True, exist_ok=True)
+        write_check_page(Path(page), checkup.to_dict(), _samples(dataset, checkup, samples))
+    return checkup
+
+
+def _samples(dataset: Dataset, checkup: Checkup, count: int) -> list[SamplePicture]:
+    """Draw the outlines of some usable images, evenly spread over the dataset."""
+    usable = frozenset(checkup.usable)
+    places = [i for i, record in enumerate(dataset.records) if record.name in usable]
+    chosen = np.unique(np.linspace(0, len(places) - 1, min(count, len(places))).round().astype(int))
+    shown = []
+    for index in chosen:
+        sample = dataset[places[index]]
+        picture = draw_outlines(sample.image, sample.annotation, dataset.categories)
+        jpeg = files.encode_jpeg(thumbnail(picture, _SIDE), quality=85)
+        shown.append(SamplePicture(sample.name, jpeg, dict(sample.labels)))
+    return shown
