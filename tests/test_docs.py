@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from check_task import check_perfect_maps_score_one, check_targets
 
 from segmentare.annotations import UNLABELED, Category, Segmentation
 
@@ -36,14 +37,11 @@ def annotation():
 
 def test_the_task_returns_what_it_was_given(soft_border):
     truth = Segmentation(annotation())
-    (maps,) = soft_border.encode(truth, 1).values()
-    assert maps.shape == (1, 24, 32)
-    assert maps.dtype == np.float32
-    found = soft_border.decode({"object": maps}, 1)
+    for stride in (1, 2, 4):
+        check_targets(soft_border, truth, stride)
+    check_perfect_maps_score_one(soft_border, truth)
+    found = soft_border.decode(soft_border.encode(truth, 1), 1)
     assert np.array_equal(found.category, truth.category)
-    scores = soft_border.metric()
-    scores.update(found, truth)
-    assert scores.summary()[soft_border.headline] == 1
 
 
 def test_the_task_rises_over_the_border(soft_border):

@@ -3,8 +3,8 @@
     import segmentare
 
     segmentare.check("photos")                          # what is in this folder?
-    run = segmentare.train("photos", "run")             # ten minutes
-    segmentare.evaluate("run", "others").scores         # how good is it elsewhere?
+    run = segmentare.train("photos", "run", budget="10m")
+    run.evaluation.scores["dice"]                       # on images that it never saw
     model = segmentare.load("run")
     mask = model.predict(segmentare.read_image("new.jpg")).category
 
@@ -31,17 +31,13 @@ _HOMES = {
     "NetworkSpec": "networks.network",
     "build_network": "networks.network",
     "load": "networks.inference",
-    "Wishes": "planning",
-    "Options": "interfaces.training",
-    "Splitting": "interfaces.parts",
-    "Outputs": "interfaces.predicting",
-    "check": "interfaces.checking",
-    "compare": "interfaces.evaluation",
-    "demo": "interfaces.demo",
-    "evaluate": "interfaces.evaluation",
+    "check": "interfaces.api",
+    "compare": "interfaces.api",
+    "demo": "interfaces.api",
+    "evaluate": "interfaces.api",
     "list_networks": "networks.listing",
-    "predict": "interfaces.predicting",
-    "train": "interfaces.training",
+    "predict": "interfaces.api",
+    "train": "interfaces.api",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605  the names are strings

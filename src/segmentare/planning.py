@@ -32,6 +32,7 @@ from segmentare.training.losses import LossSettings, total_loss
 from segmentare.training.plan import Plan
 
 LEAST_STEPS = 10  #: a budget for fewer is refused
+_USED = 0.95  # share of the budget that is planned; tuning and saving take the rest
 _DETAIL = 0.96  # Dice that the truth must keep when it is brought to the training size and back
 _SIDES = 32  # sizes are multiples of this
 _AREAS = tuple(side * side for side in (128, 160, 192, 224, 256, 320, 384, 448, 512))
@@ -306,13 +307,13 @@ def time_plan(
     spent += time.perf_counter() - began
     steps = plan.steps
     if plan.budget is not None:
-        steps = int((plan.budget * 0.95 - spent) / seconds)
+        steps = int((plan.budget * _USED - spent) / seconds)
         if steps < LEAST_STEPS:
             raise BudgetError(
                 f"The budget must last for at least {LEAST_STEPS} steps; a step of {plan.batch} "
                 f"images takes {seconds:.2f} s here and {spent:.0f} s of {plan.budget:.0f} s are "
                 f"gone, so {max(steps, 0)} remain. Give at least "
-                f"{math.ceil(spent + 2 * LEAST_STEPS * seconds)} s, or a smaller --size."
+                f"{math.ceil((spent + 2 * LEAST_STEPS * seconds) / _USED)} s, or a smaller --size."
             )
     reasons.append(_say_times(timed, precision, plan.batch))
     reasons.append(

@@ -57,7 +57,8 @@ def test_a_sound_dataset_says_so(tmp_path, folder):
 
 def test_problems_and_twins_are_listed(tmp_path, damaged):
     data, names = damaged
-    page = Page(written(tmp_path, data))
+    small = {"file": "", "what": "One small thing.", "stops": False}
+    page = Page(written(tmp_path, data | {"problems": [small, *data["problems"]]}))
     assert "A training cannot start. 2 files cannot be used" in page.text
     for problem in data["problems"]:
         assert problem["what"] in page.text

@@ -9,7 +9,7 @@ dermatoscope.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -48,6 +48,11 @@ class Augmentation:
     blur: float = 0.15
     noise: float = 0.15
     corners: float = 0.1
+
+    @classmethod
+    def none(cls) -> Self:
+        """Return the augmentation that gives every image back as it is."""
+        return cls(0.0, (1.0, 1.0), 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def random_affine(
@@ -110,7 +115,7 @@ def change_colors(augmentation: Augmentation, rng: Generator, image: Image) -> I
     if image.dtype == np.uint8:
         if image.shape[2] == 3:
             image = cv2.transform(image, _saturation(1 + strength * rng.uniform(-0.35, 0.35)))
-        image = cv2.LUT(image, _curves(rng, strength, image.shape[2]))
+        image = _like(cv2.LUT(image, _curves(rng, strength, image.shape[2])), image)
     else:
         center, spread = image.mean(), image.std() + 1e-6
         contrast = 1 + strength * rng.uniform(-0.25, 0.25)
@@ -140,7 +145,7 @@ def _curves(rng: Generator, strength: float, channels: int) -> Colors:
     brightness = strength * rng.uniform(-0.15, 0.15)
     tint = strength * rng.uniform(-0.06, 0.06, (1, channels))
     curve = (level**gamma - 0.5) * contrast + 0.5 + brightness + tint
-    return np.ascontiguousarray(np.clip(curve * 255, 0, 255).astype(np.uint8)[:, None])
+    return np.ascontiguousarray(np.clip(curve * 255, 0, 255).round().astype(np.uint8)[:, None])
 
 
 @lru_cache(maxsize=8)
@@ -175,7 +180,7 @@ def _add_noise(image: Image, rng: Generator) -> Image:
 
 def _back_to(values: NDArray[np.float32], dtype: np.dtype[Any]) -> Image:
     if np.issubdtype(dtype, np.integer):
-        values = np.clip(values, 0, np.iinfo(dtype).max)
+        values = np.clip(np.rint(values), 0, np.iinfo(dtype).max)
     return values.astype(dtype)
 
 

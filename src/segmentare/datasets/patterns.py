@@ -69,7 +69,7 @@ def check_plausible(values: frozenset[int], holdings: Sequence[frozenset[int]]) 
 
 def _counts_objects(holdings: Sequence[frozenset[int]]) -> bool:
     """Tell whether every file counts from 1 to a number of its own, as instance masks do."""
-    counted = [len(held - {0}) for held in holdings if held - {0} == set(range(1, max(held) + 1))]
+    counted = [max(held) for held in holdings if len(held - {0}) == max(held) > 0]
     return (
         max(counted, default=0) >= _OBJECTS
         and len(set(counted)) >= 4

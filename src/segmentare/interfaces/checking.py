@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segmentare.annotations import is_binary
 from segmentare.datasets import open_dataset
 from segmentare.datasets.base import Dataset
 from segmentare.datasets.checking import check as check_dataset
@@ -13,7 +14,7 @@ from segmentare.datasets.checkups import Checkup
 from segmentare.interfaces.check_page import SamplePicture, write_check_page
 from segmentare.interfaces.display import Display
 from segmentare.prediction import files
-from segmentare.prediction.drawing import draw_outlines, thumbnail
+from segmentare.prediction.drawing import draw_outlines, overlay, thumbnail
 
 _SIDE = 420  # pixels of the longer side of a picture on the page
 
@@ -56,7 +57,8 @@ def _samples(dataset: Dataset, checkup: Checkup, count: int) -> list[SamplePictu
     shown = []
     for index in chosen:
         sample = dataset[places[index]]
-        picture = draw_outlines(sample.image, sample.annotation, dataset.categories)
+        draw = draw_outlines if is_binary(dataset.categories) else overlay
+        picture = draw(sample.image, sample.annotation, dataset.categories)
         jpeg = files.encode_jpeg(thumbnail(picture, _SIDE), quality=85)
         shown.append(SamplePicture(sample.name, jpeg, dict(sample.labels)))
     return shown

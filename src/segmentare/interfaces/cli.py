@@ -96,7 +96,7 @@ def _demo(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
     command.add_argument("--out", type=Path, default=Path("demo"), help="folder (default: demo)")
     command.add_argument("--data", type=Path, help="your own dataset instead of drawn lesions")
-    command.add_argument("--budget", type=seconds, default=75.0, help="training time (75s)")
+    command.add_argument("--budget", default="75s", help="training time (75s)")
     command.add_argument("--seed", type=int, default=0, help="of everything random (0)")
     command.add_argument("--task", default="semantic", help="what is learned (semantic)")
 
@@ -134,7 +134,7 @@ def _train(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     command.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
     command.add_argument("--task", default="semantic", help="what is learned (semantic)")
     command.add_argument(
-        "--budget", type=seconds, default=600.0, help="time for the training: 90s, 10m, 2h (10m)"
+        "--budget", default="10m", help="time for the training: 90s, 10m, 2h (10m)"
     )
     command.add_argument("--steps", type=int, help="exactly so many steps instead of a budget")
     command.add_argument("--network", default="unet", help="see `segmentare networks` (unet)")
@@ -143,7 +143,7 @@ def _train(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     command.add_argument("--width", type=float, help="factor on the encoder's channels")
     command.add_argument("--depth", type=int, help="levels of the encoder")
-    command.add_argument("--size", type=size, help="of the training images: 256 or 192x256 (H x W)")
+    command.add_argument("--size", help="of the training images: 256 or 192x256 (H x W)")
     command.add_argument(
         "--scale", type=float, help="keep the images' scale times this factor, in windows"
     )
@@ -250,29 +250,6 @@ def _data_options(command: argparse.ArgumentParser) -> None:
         "--reader", metavar="NAME", help="force a layout instead of recognizing it"
     )
     command.add_argument("--quiet", action="store_true", help="show no progress")
-
-
-def seconds(text: str) -> float:
-    """Read a duration: `90`, `90s`, `10m`, `2h`, `1h30m`."""
-    import re
-
-    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text)
-    values = [float(group or 0) for group in match.groups()] if match else []
-    total = sum(value * unit for value, unit in zip(values, (3600, 60, 1), strict=False))
-    if total <= 0:
-        raise argparse.ArgumentTypeError(f"must be a time such as 90s, 10m or 2h; got {text!r}")
-    return total
-
-
-def size(text: str) -> tuple[int, int]:
-    """Read a size: `256` for a square, `192x256` for height x width."""
-    parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdecimal() and int(part) >= 32 for part in parts):
-        raise argparse.ArgumentTypeError(
-            f"must be pixels such as 256 or 192x256 (height x width), 32 or more; got {text!r}"
-        )
-    height, width = int(parts[0]), int(parts[-1])
-    return height, width
 
 
 if __name__ == "__main__":

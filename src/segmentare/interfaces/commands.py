@@ -10,10 +10,7 @@ import errno
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from segmentare.planning import Wishes
+from typing import Any
 
 
 def version() -> str:
@@ -34,10 +31,15 @@ def explain(error: Exception) -> str:
 
 def demo(options: argparse.Namespace) -> int:
     """Run the whole way on drawn or on given images."""
-    from segmentare.interfaces.demo import demo as run_demo
+    from segmentare.interfaces import api
 
-    run_demo(
-        options.out, options.data, budget=options.budget, seed=options.seed, display=_display()
+    api.demo(
+        options.out,
+        options.data,
+        task=options.task,
+        budget=options.budget,
+        seed=options.seed,
+        display=_display(),
     )
     return 0
 
@@ -45,17 +47,17 @@ def demo(options: argparse.Namespace) -> int:
 def check(options: argparse.Namespace) -> int:
     """Print what a dataset holds; 1 when nothing could be trained on it."""
     from segmentare.checkpoint import write_json
-    from segmentare.interfaces.checking import check as run_check
+    from segmentare.interfaces import api
     from segmentare.interfaces.tables import print_checkup
 
     page = None
     if not options.no_page:
         page = options.page or Path(f"check-{options.data.resolve().name}.html")
-    checkup = run_check(
+    checkup = api.check(
         options.data,
-        reader=options.reader,
         page=page,
         samples=options.samples,
+        reader=options.reader,
         display=_display(options),
     )
     if options.json:
@@ -66,71 +68,38 @@ def check(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Train, score on the test part, write the report."""
-    from segmentare.interfaces.parts import Splitting
-    from segmentare.interfaces.reporting import score_run
+    from segmentare.interfaces import api
     from segmentare.interfaces.tables import print_scores
-    from segmentare.interfaces.training import Options
-    from segmentare.interfaces.training import train as run_train
 
     display = _display(options)
-    splitting = Splitting(
-        val=options.val,
-        test=options.test,
-        file=options.split,
-        by=options.by,
-        groups=options.groups,
-        seed=options.seed,
-        allow_duplicates=options.allow_duplicates,
-    )
-    run = run_train(
-        options.data,
-        options.out,
-        _wishes(options),
-        Options(
-            task=options.task,
-            reader=options.reader,
-            splitting=splitting,
-            start=options.start,
-            resume=options.resume,
-            overwrite=options.overwrite,
-            skip_broken=options.skip_broken,
-        ),
-        display,
-    )
-    evaluation = score_run(run, _command_line(), display)
+    names = api.TrainOptions.__annotations__
+    chosen: Any = {name: value for name, value in vars(options).items() if name in names}
+    run = api.train(options.data, options.out, display=display, command=_command_line(), **chosen)
     if options.json:
-        result = {"run": str(run.folder), **run.facts}
-        if evaluation is not None:
-            result["test"] = evaluation.to_dict()
-        print(json.dumps(result))
-    elif evaluation is not None:
-        print_scores(evaluation)
-    display.say(f"Model: {run.folder}   Report: {run.folder / 'report.html'}")
+        print(json.dumps(run.to_dict()))
+    elif run.evaluation is not None:
+        print_scores(run.evaluation)
+    display.say(f"Model: {run.folder}   Report: {run.report}")
     return 130 if run.facts["interrupted"] else 0
 
 
 def evaluate(options: argparse.Namespace) -> int:
     """Score a model and write what was asked for."""
     from segmentare.checkpoint import write_json
-    from segmentare.interfaces.evaluation import evaluate as run_evaluate
-    from segmentare.interfaces.reporting import write_evaluation
+    from segmentare.interfaces import api
     from segmentare.interfaces.tables import print_scores
 
-    display = _display(options)
-    evaluation = run_evaluate(
+    evaluation = api.evaluate(
         options.run,
         options.data,
         part=options.part,
-        reader=options.reader,
+        report=options.report,
         flips=options.flips,
-        pictures=options.report is not None,
-        display=display,
+        reader=options.reader,
+        display=_display(options),
     )
     if options.json:
         write_json(options.json, evaluation.to_dict())
-    if options.report:
-        path = write_evaluation(options.report, evaluation, options, _command_line())
-        display.say(f"Report: {path}")
     print_scores(evaluation)
     return 1 if evaluation.failed else 0
 
@@ -138,15 +107,15 @@ def evaluate(options: argparse.Namespace) -> int:
 def compare(options: argparse.Namespace) -> int:
     """Compare two models on the same images."""
     from segmentare.checkpoint import write_json
-    from segmentare.interfaces.evaluation import compare as run_compare
+    from segmentare.interfaces import api
     from segmentare.interfaces.tables import print_comparison
 
-    result = run_compare(
+    result = api.compare(
         options.run_a,
         options.run_b,
         options.data,
         part=options.part,
-        score_name=options.score,
+        score=options.score,
         reader=options.reader,
         display=_display(options),
     )
@@ -158,19 +127,20 @@ def compare(options: argparse.Namespace) -> int:
 
 def predict(options: argparse.Namespace) -> int:
     """Write masks; 1 when an image could not be read."""
-    from segmentare.interfaces.predicting import Outputs
-    from segmentare.interfaces.predicting import predict as run_predict
+    from segmentare.interfaces import api
 
     display = _display(options)
-    outputs = Outputs(
+    result = api.predict(
+        options.run,
+        options.images,
+        options.out,
         overlay=options.overlay,
         probability=options.probability,
         cutout=options.cutout,
         background=options.background,
+        flips=options.flips,
         overwrite=options.overwrite,
-    )
-    result = run_predict(
-        options.run, options.images, options.out, outputs, flips=options.flips, display=display
+        display=display,
     )
     if options.json:
         for row in result.rows:
@@ -208,23 +178,3 @@ def _command_line() -> str:
     import shlex
 
     return shlex.join(["segmentare", *sys.argv[1:]])
-
-
-def _wishes(options: argparse.Namespace) -> Wishes:
-    """Gather what the user decided about the training."""
-    from segmentare.networks.choice import choose_spec
-    from segmentare.planning import Wishes
-
-    return Wishes(
-        budget=options.budget,
-        steps=options.steps,
-        spec=choose_spec(options.network, options.encoder, options.width, options.depth),
-        size=options.size,
-        scale=options.scale,
-        batch=options.batch,
-        learning_rate=options.learning_rate,
-        precision=options.precision,
-        focal=options.focal,
-        balance=options.balance,
-        seed=options.seed,
-    )

@@ -20,6 +20,7 @@ def demo(
     out: str | Path,
     data: str | Path | None = None,
     *,
+    task: str = "semantic",
     budget: float = 75.0,
     seed: int = 0,
     display: Display | None = None,
@@ -29,6 +30,7 @@ def demo(
     Args:
         out: Folder of everything that is made: `data`, `new`, `run`, `masks`.
         data: A dataset of your own instead of the drawn one.
+        task: What is learned.
         budget: Seconds for the training.
         seed: Of the drawing and the training.
         display: Where progress is shown; `None` shows nothing.
@@ -53,7 +55,7 @@ def demo(
     # The drawn lesions are much like those that the shipped weights learned from: start afresh.
     start = "none" if data == out / "data" else "default"
     wishes = Wishes(budget=budget, seed=seed)
-    run = train(data, out / "run", wishes, Options(start=start, overwrite=True), display)
+    run = train(data, out / "run", wishes, Options(task=task, start=start, overwrite=True), display)
     command = f"segmentare demo --out {shlex.quote(str(out))}"
     evaluation = score_run(run, command, display)
     if images[0] == new / "images":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 from pathlib import Path
 from typing import Any
@@ -82,18 +81,18 @@ def _of_run(run: Run, evaluation: Evaluation | None, command: str) -> ReportData
     )
 
 
-def write_evaluation(
-    folder: Path, evaluation: Evaluation, options: argparse.Namespace, command: str
-) -> Path:
+def write_evaluation(folder: Path, evaluation: Evaluation, run: Path, data: Path) -> Path:
     """Write the report of `segmentare evaluate` and return its path."""
-    description = load_description(options.run)
+    description = load_description(run)
+    part = ["--part", evaluation.part] if evaluation.part else []
+    words = ["segmentare", "evaluate", str(run), str(data), *part, "--report", str(folder)]
     report = ReportData(
-        title=f"{Path(options.run).name} on {Path(options.data).resolve().name}",
+        title=f"{run.name} on {data.resolve().name}",
         when=now(),
-        dataset={"root": Path(options.data).resolve().name, "categories": _categories(description)},
-        history=[_numbers(row) for row in read_log(Path(options.run) / LOG)],
+        dataset={"root": data.resolve().name, "categories": _categories(description)},
+        history=[_numbers(row) for row in read_log(run / LOG)],
         machine=describe_machine(),
-        commands=[command],
+        commands=[shlex.join(words)],
         notes=_warnings(evaluation),
         **_of_evaluation(evaluation, evaluation.task, evaluation.headline),
     )
@@ -140,9 +139,7 @@ def _pictures(evaluation: Evaluation) -> list[Picture]:
 def _warnings(evaluation: Evaluation | None) -> list[str]:
     if evaluation is None:
         return []
-    failed = [f"{name} was skipped: {reason}" for name, reason in evaluation.failed]
-    sentence = evaluation.seen.sentence()
-    return [*([sentence] if sentence else []), *failed]
+    return [f"{name} was skipped: {reason}" for name, reason in evaluation.failed]
 
 
 def _categories(description: dict[str, Any]) -> list[dict[str, Any]]:

@@ -99,6 +99,9 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
         )
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["images"]
-        return [{**row, "part": row["part"], "name": row["name"]} for row in rows]
+        return [
+            {"name": row["name"], "part": PARTS[PARTS.index(row["part"])], "exact": row["exact"]}
+            for row in rows
+        ]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{str(path)!r} is damaged ({error}); copy the run again.") from error

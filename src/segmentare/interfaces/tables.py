@@ -119,16 +119,62 @@ def print_networks(rows: Sequence[NetworkRow]) -> None:
     console().print(text, markup=False)
 
 
+def _facts(checkup: Mapping[str, Any]) -> list[str]:
+    """Return what a dataset holds, as lines."""
+    lines = [f"Images: {len(checkup['usable'])} usable of {checkup['images']}"]
+    if checkup["height"]:
+        sizes = {side: checkup[side] for side in ("height", "width")}
+        middle = " x ".join(f"{size['median']:.0f}" for size in sizes.values())
+        least = " x ".join(f"{size['least']:.0f}" for size in sizes.values())
+        most = " x ".join(f"{size['most']:.0f}" for size in sizes.values())
+        lines.append(f"Height x width: {middle} (median), {least} to {most}")
+        lines.append(
+            f"Pixels: {', '.join(f'{n} of {kind}' for kind, n in checkup['pixels'].items())}"
+        )
+    if checkup["objects"]:
+        objects = checkup["objects"]
+        lines.append(
+            f"Objects per image: {objects['median']:g} (median), {objects['least']} to "
+            f"{objects['most']}"
+        )
+    if checkup["unlabeled"]:
+        lines.append(f"Unlabeled pixels: {100 * checkup['unlabeled']:.2f} %")
+    for name, what in (("empty", "without any object"), ("full", "without any background")):
+        if checkup[name]:
+            lines.append(f"Images {what}: {len(checkup[name])}, such as {checkup[name][0]}")
+    return [*lines, *_shares(checkup)]
+
+
+def _shares(checkup: Mapping[str, Any]) -> list[str]:
+    """Return how the images are spread over labels, parts and groups, and which are twins."""
+    lines = []
+    for name, values in checkup["labels"].items():
+        if len(values) <= 12:
+            counts = ", ".join(f"{count} {value}" for value, count in values.items())
+            lines.append(f"{name}: {counts}")
+    if checkup["parts"]:
+        counts = ", ".join(f"{count} {part}" for part, count in checkup["parts"].items())
+        lines.append(f"Parts that the dataset prescribes: {counts}")
+    if checkup["groups"]:
+        lines.append(f"Groups (patients, sequences): {checkup['groups']}")
+    for name, what in (("duplicates", "Same pixels"), ("near_duplicates", "Same picture")):
+        if checkup[name]:
+            one, other = checkup[name][0]
+            lines.append(f"{what}: {len(checkup[name])} pairs, such as {one} and {other}")
+    return lines
+
+
 def print_checkup(checkup: Mapping[str, Any], page: Path | None) -> None:
     """Print what a dataset holds, its categories and its problems."""
     out = console()
     out.print(str(checkup["layout"]), markup=False)
+    for line in _facts(checkup):
+        out.print(line, markup=False)
     table = Table()
     for column in ("category", "share of pixels", "images"):
         table.add_column(column, justify="left" if column == "category" else "right")
     for row in checkup["categories"]:
-        share = row.get("pixel_share", row.get("share"))
-        table.add_row(str(row["name"]), f"{100 * (share or 0):.2f} %", str(row["images"]))
+        table.add_row(str(row["name"]), f"{100 * row['share']:.2f} %", str(row["images"]))
     out.print(table)
     if checkup["problems"]:
         problems = Table(title="What is wrong", title_justify="left")
@@ -139,7 +185,11 @@ def print_checkup(checkup: Mapping[str, Any], page: Path | None) -> None:
         out.print(problems)
         if len(checkup["problems"]) > 40:
             out.print(f"... and {len(checkup['problems']) - 40} more (see --json or the page).")
-    verdict = "A training can start." if checkup["can_train"] else "A training cannot start."
+    verdict = "A training can start."
+    if not checkup["can_train"]:
+        single = all(row["file"] for row in checkup["problems"] if row["stops"])
+        hint = " Mend the files above, or leave them out with `train --skip-broken`."
+        verdict = f"A training cannot start.{hint if single and checkup['usable'] else ''}"
     out.print(verdict, style="bold green" if checkup["can_train"] else "bold red")
     if page is not None:
         out.print(f"Page: {page}", markup=False, soft_wrap=True)

@@ -31,13 +31,13 @@ from segmentare.networks.network import Network, build_network
 from segmentare.planning import Wishes, make_plan, time_plan
 from segmentare.prediction.predictor import Predictor
 from segmentare.tasks import TASKS, Task
-from segmentare.training.loop import Training
+from segmentare.training.loop import BEST, Training
 from segmentare.training.plan import Plan
 from segmentare.training.start import load_start
 from segmentare.training.state import STATE
 from segmentare.training.tuning import score_on, tune
 
-PLAN, RUN, BEST = "plan.json", "run.json", "best.safetensors"
+PLAN, RUN = "plan.json", "run.json"
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,10 @@ def train(
     )
     task = TASKS[options.task].from_categories(dataset.categories)
     if options.resume:
-        plan = Plan.from_dict(_read_json(out / PLAN))
+        plan = _read_plan(out / PLAN)
     else:
         plan = make_plan(_some(loaded, parts.train), len(parts.train), task, wishes, options.start)
-    network, plan = _network(plan, task)
+    network, plan = _network(plan, task, resume=options.resume)
     samples = _prepared(dataset, loaded, parts, plan, display)
     batches = Batches(
         samples[0],
@@ -134,11 +134,11 @@ def train(
         plan.seed,
     )
     if not options.resume:
-        _clear(out)
-        out.mkdir(parents=True, exist_ok=True)
         plan = time_plan(
             plan, batches, network, time.perf_counter() - began, chosen=wishes.precision
         )
+        _clear(out)
+        out.mkdir(parents=True, exist_ok=True)
         write_json(out / PLAN, plan.to_dict())
         write_split_file(out, parts.by_part(), loaded.contents, parts.how)
     for line in plan.reasons:
@@ -202,10 +202,10 @@ def _check_data(dataset: Dataset, loaded: Loaded, options: Options, display: Dis
         raise DatasetError("At least one image must have a mask that can be read; none has.")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_plan(path: Path) -> Plan:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
+        return Plan.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{str(path)!r} is damaged ({error}). Train anew.") from error
 
 
@@ -215,11 +215,13 @@ def _some(loaded: Loaded, names: Sequence[str]) -> list[Sample[Any]]:
     return kept[:: max(1, len(kept) // 200)]
 
 
-def _network(plan: Plan, task: Task[Any]) -> tuple[Network, Plan]:
+def _network(plan: Plan, task: Task[Any], *, resume: bool) -> tuple[Network, Plan]:
     import torch
 
     torch.manual_seed(plan.seed)
     network = build_network(plan.spec, task.heads)
+    if resume:  # the state holds all weights, and what they started from may be gone
+        return channels_last(network), plan
     if plan.start in ("", "none"):
         return channels_last(network), replace(plan, start="")
     name, line = load_start(network, plan.spec, plan.start)

@@ -29,6 +29,8 @@ from segmentare.training.losses import total_loss
 from segmentare.training.plan import Plan
 from segmentare.training.state import Ema, load_state, save_state
 
+BEST = "best.safetensors"  #: the best weights so far, beside the state
+
 _RESERVE = 0.97  # share of the budget that the steps may fill; the rest is for tuning and saving
 _LOG_EVERY = 10  # steps between two looks at the loss, each of which waits for the device
 
@@ -142,6 +144,9 @@ class Training:
             with self._timed("saving"):
                 self._save(fabric, optimizer, ema, facts)
             yield Step(step, steps, seconds, mean, rate, score, better)
+        if not self.best:  # stopped between two steps, before anything was validated
+            average.load_state_dict({**self.network.state_dict(), **ema.tensors()})
+            self._judge(average)
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
@@ -219,16 +224,24 @@ class Training:
         if fabric.is_global_zero:
             from segmentare.checkpoint import write_bytes
 
-            save_state(self.folder, self.network, optimizer, ema, facts)
+            # First, for a state may be older than the best weights, but never know of better ones.
             if self.best:
                 from safetensors.numpy import save
 
-                write_bytes(self.folder / "best.safetensors", save(self.best))
+                write_bytes(self.folder / BEST, save(self.best))
+            save_state(self.folder, self.network, optimizer, ema, facts)
 
     def _recall(self, facts: dict[str, Any]) -> None:
+        from safetensors import SafetensorError
         from safetensors.numpy import load
 
-        self.best = load((self.folder / "best.safetensors").read_bytes())
+        try:
+            self.best = load((self.folder / BEST).read_bytes())
+        except (OSError, SafetensorError) as error:
+            raise ModelError(
+                f"To resume, {str(self.folder)!r} must hold {BEST}; it cannot be read ({error}). "
+                "Train anew."
+            ) from error
         self.best_score = -math.inf if facts["best"] is None else float(facts["best"])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.numpy import save as encode_arrays
 from safetensors.torch import load as decode_tensors
 from torch import Tensor, nn
@@ -96,7 +97,7 @@ def load_state(
         facts = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["facts"])
         network.load_state_dict(_under("network.", tensors))
         ema.load(_under("ema.", tensors))
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"{STATE} in {str(folder)!r} does not fit this run ({error}). Train anew."
         ) from error

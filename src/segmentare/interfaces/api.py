@@ -1,0 +1,328 @@
+"""The Python side of the command line: one function per command, with the same names.
+
+import segmentare
+
+run = segmentare.train("photos", "run", budget="10m")
+print(run.evaluation.scores["dice"])
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from segmentare.datasets.checkups import Checkup
+from segmentare.interfaces import checking, evaluation, predicting, reporting, training
+from segmentare.interfaces import demo as demonstration
+from segmentare.interfaces.display import Display
+from segmentare.interfaces.evaluation import Evaluation
+from segmentare.interfaces.parts import Splitting
+from segmentare.interfaces.predicting import Outputs, Predictions
+from segmentare.interfaces.training import Options, Run
+from segmentare.networks.choice import choose_spec
+from segmentare.planning import Wishes
+
+Folder = str | Path
+SizeText = str | int | tuple[int, int]
+
+
+class TrainOptions(TypedDict, total=False):
+    """The options of `train`; what is left out is decided by the plan or has the default said.
+
+    Attributes:
+        task: What is learned ("semantic").
+        budget: Seconds, or text such as "90s", "10m", "2h" ("10m").
+        steps: Exactly so many steps instead of a budget.
+        network: "unet" or "segnet" ("unet").
+        encoder: "resnet", "plain", "vgg", or "hf:" and a Hugging Face AutoBackbone.
+        width: Factor on the encoder's channels.
+        depth: Levels of the encoder.
+        size: Of the training images: 256, "192x256" or (192, 256), height first.
+        scale: Keep the images' scale times this factor, in windows.
+        batch: Images per step.
+        learning_rate: Highest rate of AdamW.
+        precision: "float32" or "bfloat16".
+        focal: Exponent of the focal loss (0: none).
+        balance: Weigh rare categories more.
+        start: Starting weights: "default", "none", or a model folder.
+        seed: Of split, weights and batches (0).
+        val: Share kept for choosing (0.15).
+        test: Share kept for scoring (0.15).
+        split: JSON or CSV file with the part of every image.
+        by: Label column that all parts get their share of.
+        groups: Column, or pattern on names, of what never lies in two parts.
+        allow_duplicates: Accept the same image in two parts.
+        skip_broken: Leave unusable images out.
+        resume: Go on with a run that was stopped.
+        overwrite: Replace the run in `out`.
+        reader: Force a layout.
+    """
+
+    task: str
+    budget: float | str
+    steps: int | None
+    network: str
+    encoder: str | None
+    width: float | None
+    depth: int | None
+    size: SizeText | None
+    scale: float | None
+    batch: int | None
+    learning_rate: float | None
+    precision: str | None
+    focal: float
+    balance: bool | None
+    start: str
+    seed: int
+    val: float
+    test: float
+    split: Folder | None
+    by: str | None
+    groups: str | None
+    allow_duplicates: bool
+    skip_broken: bool
+    resume: bool
+    overwrite: bool
+    reader: str | None
+
+
+@dataclass(frozen=True)
+class Trained(Run):
+    """A finished training with its scores.
+
+    Attributes:
+        evaluation: Scores on the test part, or `None` where none was kept.
+        report: The HTML report.
+    """
+
+    evaluation: Evaluation | None
+    report: Path
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what happened as JSON-ready data; `test` holds the scores."""
+        test = None if self.evaluation is None else self.evaluation.to_dict()
+        return {"run": str(self.folder), **self.facts, "test": test}
+
+
+def train(
+    data: Folder,
+    out: Folder,
+    *,
+    display: Display | None = None,
+    command: str = "",
+    **options: Unpack[TrainOptions],
+) -> Trained:
+    """Train a model within a time budget, score it on images it never saw, write a report.
+
+    Args:
+        data: Dataset folder.
+        out: The run's folder: `model.json`, `weights.safetensors`, logs, split and `report.html`.
+        display: Where progress is shown; `None` shows it on the error stream.
+        command: The command line for the report; the Python call where it is empty.
+        **options: See `TrainOptions`.
+
+    Raises:
+        DatasetError: The data cannot be used as it is.
+        BudgetError: The budget is too short for ten steps.
+        ModelError: There is no such network, nothing to resume, or weights that do not fit.
+        FileExistsError: `out` holds a run already.
+    """
+    display = display or Display()
+    run = training.train(data, out, _wishes(options), _options(options), display)
+    said = command or f"segmentare.train({str(data)!r}, {str(out)!r}, **{options!r})"
+    scored = reporting.score_run(run, said, display)
+    return Trained(**vars(run), evaluation=scored, report=run.folder / reporting.REPORT)
+
+
+def _wishes(options: TrainOptions) -> Wishes:
+    spec = choose_spec(
+        options.get("network", "unet"),
+        options.get("encoder"),
+        options.get("width"),
+        options.get("depth"),
+    )
+    size = options.get("size")
+    return Wishes(
+        budget=parse_duration(options.get("budget", 600.0)),
+        steps=options.get("steps"),
+        spec=spec,
+        size=None if size is None else parse_size(size),
+        scale=options.get("scale"),
+        batch=options.get("batch"),
+        learning_rate=options.get("learning_rate"),
+        precision=options.get("precision"),
+        focal=options.get("focal", 0.0),
+        balance=options.get("balance"),
+        seed=options.get("seed", 0),
+    )
+
+
+def _options(options: TrainOptions) -> Options:
+    split = options.get("split")
+    splitting = Splitting(
+        val=options.get("val", 0.15),
+        test=options.get("test", 0.15),
+        file=None if split is None else Path(split),
+        by=options.get("by"),
+        groups=options.get("groups"),
+        seed=options.get("seed", 0),
+        allow_duplicates=options.get("allow_duplicates", False),
+    )
+    return Options(
+        task=options.get("task", "semantic"),
+        reader=options.get("reader"),
+        splitting=splitting,
+        start=options.get("start", "default"),
+        resume=options.get("resume", False),
+        overwrite=options.get("overwrite", False),
+        skip_broken=options.get("skip_broken", False),
+    )
+
+
+def check(
+    data: Folder,
+    *,
+    page: Folder | None = None,
+    samples: int = 24,
+    reader: str | None = None,
+    display: Display | None = None,
+) -> Checkup:
+    """Say what a dataset holds and what is wrong with it; see `checking.check`."""
+    shown = display or Display()
+    return checking.check(data, reader=reader, page=page, samples=samples, display=shown)
+
+
+def evaluate(
+    run: Folder,
+    data: Folder,
+    *,
+    part: str | None = None,
+    report: Folder | None = None,
+    flips: bool = False,
+    reader: str | None = None,
+    display: Display | None = None,
+) -> Evaluation:
+    """Score a model on annotated images; `report` is a folder for a `report.html`.
+
+    Raises:
+        DatasetError: The data cannot be read, or the part is empty.
+        ModelError: The model folder is damaged.
+        ValueError: The dataset's categories are not the model's.
+    """
+    result = evaluation.evaluate(
+        run,
+        data,
+        part=part,
+        reader=reader,
+        flips=flips,
+        pictures=report is not None,
+        display=display or Display(),
+    )
+    if report is not None:
+        reporting.write_evaluation(Path(report), result, Path(run), Path(data))
+    return result
+
+
+def compare(
+    run_a: Folder,
+    run_b: Folder,
+    data: Folder,
+    *,
+    part: str | None = None,
+    score: str = "dice",
+    reader: str | None = None,
+    display: Display | None = None,
+) -> dict[str, Any]:
+    """Compare two models on the same images by a paired bootstrap; see `evaluation.compare`."""
+    return evaluation.compare(
+        run_a,
+        run_b,
+        data,
+        part=part,
+        score_name=score,
+        reader=reader,
+        display=display or Display(),
+    )
+
+
+def predict(  # noqa: PLR0913  one argument per option of the command line
+    run: Folder,
+    images: Folder | Sequence[Folder],
+    out: Folder,
+    *,
+    overlay: bool = False,
+    probability: bool = False,
+    cutout: bool = False,
+    background: Folder | None = None,
+    flips: bool = False,
+    overwrite: bool = False,
+    display: Display | None = None,
+) -> Predictions:
+    """Write a mask for each image, and what else is asked for; see `predicting.predict`."""
+    outputs = Outputs(
+        overlay=overlay,
+        probability=probability,
+        cutout=cutout,
+        background=None if background is None else Path(background),
+        overwrite=overwrite,
+    )
+    places = [images] if isinstance(images, str | Path) else images
+    return predicting.predict(run, places, out, outputs, flips=flips, display=display or Display())
+
+
+def demo(
+    out: Folder = "demo",
+    data: Folder | None = None,
+    *,
+    task: str = "semantic",
+    budget: float | str = 75.0,
+    seed: int = 0,
+    display: Display | None = None,
+) -> Evaluation | None:
+    """Draw images (or take yours), train, score, predict, write a report."""
+    return demonstration.demo(
+        out,
+        data,
+        task=task,
+        budget=parse_duration(budget),
+        seed=seed,
+        display=display or Display(),
+    )
+
+
+def parse_duration(text: float | str) -> float:
+    """Return seconds: from a number, or from `90`, `90s`, `10m`, `2h`, `1h30m`.
+
+    Raises:
+        ValueError: It is no such text, or not above zero.
+    """
+    if isinstance(text, str):
+        number = r"(\d+(?:\.\d+)?)"
+        match = re.fullmatch(f"(?:{number}h)?(?:{number}m)?(?:{number}s?)?", text.strip())
+        values = [float(group or 0) for group in match.groups()] if match else [0.0]
+        seconds = sum(value * unit for value, unit in zip(values, (3600, 60, 1), strict=False))
+    else:
+        seconds = float(text)
+    if not seconds > 0:
+        raise ValueError(f"A time must be such as 90s, 10m or 2h; got {text!r}.")
+    return seconds
+
+
+def parse_size(text: SizeText) -> tuple[int, int]:
+    """Return (height, width): from 256, "256", "192x256" or (192, 256).
+
+    Raises:
+        ValueError: It is no such text, or a side is below 32 pixels.
+    """
+    parts = (
+        [str(part) for part in text] if isinstance(text, tuple) else str(text).lower().split("x")
+    )
+    if len(parts) > 2 or not all(part.isdecimal() and int(part) >= 32 for part in parts):
+        raise ValueError(
+            "A size must be pixels such as 256 or 192x256 (height x width), 32 or more; "
+            f"got {text!r}."
+        )
+    return int(parts[0]), int(parts[-1])
