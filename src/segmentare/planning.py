@@ -35,7 +35,8 @@ LEAST_STEPS = 10  #: a budget for fewer is refused
 _USED = 0.95  # share of the budget that is planned; tuning and saving take the rest
 _DETAIL = 0.96  # Dice that the truth must keep when it is brought to the training size and back
 _SIDES = 32  # sizes are multiples of this
-_AREAS = tuple(side * side for side in (128, 160, 192, 224, 256, 320, 384, 448, 512))
+_SIDES_TRIED = (128, 160, 192, 224, 256, 320, 384, 448, 512, 640)
+_USUAL = 256 * 256  # pixels beyond which only fine detail is worth the time
 _UPRIGHT = 0.13  # share of a mask's up-down difference that all masks have in common
 
 
@@ -127,21 +128,19 @@ def _preprocessing(
         float(np.median([math.log(s.image.shape[0] / s.image.shape[1]) for s in samples]))
     )
     own_area = float(np.median([s.image.shape[0] * s.image.shape[1] for s in samples]))
-    seconds = wishes.budget or 600.0
-    area = _affordable_area(seconds, images)
     scale = wishes.scale
+    area = float(_USUAL)
     if wishes.size is None and scale is None:
-        kept = {a: _detail_kept(samples, task.categories, a) for a in _AREAS if a <= own_area * 1.5}
-        fitting = [a for a in kept if kept[a] >= _DETAIL]
-        if kept and (not fitting or min(fitting) > max(area, 256 * 256)):
-            scale = 1.0
-            area = min(256 * 256, _AREAS[-1])
+        affordable = _affordable_area(wishes.budget or 600.0, images)
+        area = _enough_detail(samples, task.categories, own_area)
+        if area > max(affordable, _USUAL):
+            scale, area = 1.0, float(_USUAL)
             reasons.append(
-                f"Scale: the images' own pixels, in windows; at {_side(area)} px a side the masks "
-                f"would keep a Dice of {kept.get(area, min(kept.values())):.2f} with themselves."
+                "Scale: the images' own pixels, in windows; smaller images would lose the fine "
+                f"parts of the masks, and whole ones ({_side(own_area)} px a side) cost too much."
             )
-        elif fitting:
-            area = max(area, min(fitting))
+        else:
+            area = max(area, min(affordable, _USUAL, 2.5 * own_area))
     size = wishes.size or _size(area, 1.0 if scale else aspect)
     if scale is None:
         reasons.append(
@@ -158,16 +157,22 @@ def _preprocessing(
     )
 
 
-def _affordable_area(seconds: float, images: int) -> int:
+def _affordable_area(seconds: float, images: int) -> float:
     """Return the pixels per image that let a budget see enough images.
 
     The rule of thumb, from trials on two cores: a step costs time in proportion to its pixels,
     about a megapixel a second, and a training wants to see at least 4,000 images and every image
     20 times.
     """
-    wanted = max(4000, 20 * images)
-    affordable = seconds * 1.1e6 / wanted
-    return max((a for a in _AREAS[:5] if a <= affordable), default=_AREAS[0])
+    return max(128 * 128, seconds * 1.1e6 / max(4000, 20 * images))
+
+
+def _enough_detail(
+    samples: Sequence[Sample[Any]], categories: tuple[Category, ...], own_area: float
+) -> float:
+    """Return the smallest area at which the masks keep their shape, at most the images' own."""
+    areas = (side * side for side in _SIDES_TRIED if side * side < own_area)
+    return next((a for a in areas if _detail_kept(samples, categories, a) >= _DETAIL), own_area)
 
 
 def _some_pixels(image: geometry.Image) -> geometry.Image:
@@ -175,11 +180,11 @@ def _some_pixels(image: geometry.Image) -> geometry.Image:
     return flat[:: max(1, len(flat) // 2000)]
 
 
-def _side(area: int) -> int:
+def _side(area: float) -> int:
     return round(math.sqrt(area))
 
 
-def _size(area: int, aspect: float) -> Size:
+def _size(area: float, aspect: float) -> Size:
     """Return the multiples of 32 that come nearest to an area and an aspect (height over width)."""
     sides = range(_SIDES, 1025, _SIDES)
 
@@ -191,7 +196,7 @@ def _size(area: int, aspect: float) -> Size:
 
 
 def _detail_kept(
-    samples: Sequence[Sample[Any]], categories: tuple[Category, ...], area: int
+    samples: Sequence[Sample[Any]], categories: tuple[Category, ...], area: float
 ) -> float:
     """Return the Dice of the true masks with themselves, brought to `area` pixels and back."""
     scores = []
