@@ -37,7 +37,10 @@ def prepare(sample: Sample[Any], preprocessing: Preprocessing) -> Sample[Any]:
     Raises:
         ValueError: The image has other channels or another dtype than the preprocessing takes.
     """
-    preprocessing.check(sample.image)
+    try:
+        preprocessing.check(sample.image)
+    except ValueError as error:
+        raise ValueError(f"Image {sample.name!r} is unlike the others. {error}") from error
     height, width = sample.image.shape[:2]
     size = preprocessing.frame((height, width)).content
     image = np.ascontiguousarray(geometry.resample(sample.image, size))

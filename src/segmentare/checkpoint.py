@@ -37,7 +37,7 @@ def save_model(folder: Path, description: Mapping[str, Any], arrays: Arrays) -> 
     from safetensors.numpy import save
 
     folder.mkdir(parents=True, exist_ok=True)
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     write_bytes(folder / WEIGHTS, save(contiguous))
     write_json(folder / MODEL, {"format": FORMAT, **description})
 
@@ -109,6 +109,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         OSError: The disk is full or the folder cannot be written; no partial file is left.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(data)

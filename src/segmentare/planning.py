@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,6 +71,15 @@ class Wishes:
     balance: bool | None = None
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        least = {"steps": 1, "batch": 1, "seed": 0, "focal": 0}
+        for name in (*least, "budget", "learning_rate", "scale"):
+            value = getattr(self, name)
+            good = value is None or (value >= least[name] if name in least else value > 0)
+            if not good or (value is not None and math.isinf(value)):
+                what = f"at least {least[name]}" if name in least else "a number above 0"
+                raise ValueError(f"--{name.replace('_', '-')} must be {what}; got {value}.")
+
 
 def make_plan(
     samples: Sequence[Sample[Any]],
@@ -121,8 +131,9 @@ def _preprocessing(
     wishes: Wishes,
     reasons: list[str],
 ) -> Preprocessing:
-    first = samples[0].image
-    pixels = np.concatenate([_some_pixels(sample.image) for sample in samples]).astype(np.float64)
+    channels, dtype = _usual_kind(samples)
+    alike = [s.image for s in samples if _kind(s) == (channels, dtype)]
+    pixels = np.concatenate([_some_pixels(image) for image in alike]).astype(np.float64)
     mean, std = pixels.mean(axis=0), np.maximum(pixels.std(axis=0), 1e-3 * np.ptp(pixels) + 1e-6)
     aspect = math.exp(
         float(np.median([math.log(s.image.shape[0] / s.image.shape[1]) for s in samples]))
@@ -148,13 +159,22 @@ def _preprocessing(
             f"{math.sqrt(own_area * aspect):.0f} x {math.sqrt(own_area / aspect):.0f})."
         )
     return Preprocessing(
-        channels=first.shape[2],
-        dtype=str(first.dtype),
+        channels=channels,
+        dtype=dtype,
         mean=tuple(round(float(m), 4) for m in mean),
         std=tuple(round(float(s), 4) for s in std),
         size=size,
         scale=scale,
     )
+
+
+def _kind(sample: Sample[Any]) -> tuple[int, str]:
+    return sample.image.shape[2], str(sample.image.dtype)
+
+
+def _usual_kind(samples: Sequence[Sample[Any]]) -> tuple[int, str]:
+    """Return the channels and the dtype of most images; `prepare` stops at the others by name."""
+    return Counter(_kind(sample) for sample in samples).most_common(1)[0][0]
 
 
 def _affordable_area(seconds: float, images: int) -> float:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_folders import draw, mask, numbered, photo
 from PIL import Image
-from test_readers import draw, mask, numbered, photo
 
 from segmentare.datasets import open_dataset
 from segmentare.datasets.checking import check, keep_together, usable

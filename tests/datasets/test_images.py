@@ -170,6 +170,31 @@ def test_a_missing_file_is_named(tmp_path):
         read_image(tmp_path / "gone.png")
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["tif", "dcm", "png"])
+def test_flipped_bytes_never_escape_as_another_error(tmp_path, kind):
+    rng = np.random.default_rng(0)
+    path = tmp_path / f"a.{kind}"
+    if kind == "tif":
+        tifffile.imwrite(path, RGB.astype(np.uint16), compression="zlib")
+    elif kind == "dcm":
+        dicom(path, RGB[:, :16, 0].astype(np.uint16), "MONOCHROME1")
+    else:
+        save(path, RGB)
+    sound = path.read_bytes()
+    refused = 0
+    for _ in range(150):
+        data = bytearray(sound)
+        for place in rng.integers(0, min(len(data), int(rng.choice([60, 400, 9999]))), 5):
+            data[place] = int(rng.integers(256))
+        path.write_bytes(bytes(data))
+        try:
+            read_image(path)
+        except DatasetError:
+            refused += 1
+    assert refused > 30
+
+
 def test_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
     path = tmp_path / "bomb.png"
     data = bytearray(cv2.imencode(".png", RGB)[1].tobytes())

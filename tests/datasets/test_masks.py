@@ -1,46 +1,17 @@
 """Table of masks: whatever a user has on disk is read right, or refused with one sentence."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 import tifffile
+from drawn_masks import COLORS, SIZE, decided, disks, names, save
 from PIL import Image
 
 from segmentare.annotations import UNLABELED
 from segmentare.datasets.masks import read_mask, read_raw, read_valid
-from segmentare.datasets.rules import Decision, decide
 from segmentare.datasets.surveys import survey
-from segmentare.datasets.tables import ClassRow, ClassTable, read_classes
+from segmentare.datasets.tables import ClassRow, ClassTable
 from segmentare.errors import DatasetError
-
-SIZE = (40, 56)
-
-
-def disks(values: tuple[int, ...], seed: int = 0) -> np.ndarray:
-    """Draw a disk of each value over a ground of the first; uint16."""
-    rng = np.random.default_rng(seed)
-    drawn = np.full(SIZE, values[0], np.uint16)
-    for i, value in enumerate(values[1:]):
-        center = (int(10 + 17 * i % 50), int(rng.integers(12, 28)))
-        cv2.circle(drawn, center, 7, int(value), -1)
-    return drawn
-
-
-def save(folder: Path, drawings: list[np.ndarray], ending: str = "png", **options) -> list[Path]:
-    paths = [folder / f"m{i:02d}.{ending}" for i in range(len(drawings))]
-    for path, drawn in zip(paths, drawings, strict=True):
-        Image.fromarray(drawn).save(path, **options)
-    return paths
-
-
-def decided(paths: list[Path], table: ClassTable | None = None) -> Decision:
-    return decide(survey(paths), table)
-
-
-def names(decision: Decision) -> list[str]:
-    return [category.name for category in decision.categories]
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 255), (0, 1), (3, 9), (0, 128), (1, 255)])
@@ -116,78 +87,6 @@ def test_gray_levels_take_the_names_of_a_table_of_as_many_ids(tmp_path):
     assert decision.rule.mapping == {0: 0, 128: 1, 255: 2}
 
 
-def test_palette_keeps_its_colors(tmp_path):
-    drawn = disks((0, 1, 2)).astype(np.uint8)
-    picture = Image.fromarray(drawn)
-    picture.putpalette([0, 0, 0, 200, 10, 20, 30, 40, 250])
-    picture.save(tmp_path / "p.png")
-    decision = decided([tmp_path / "p.png"])
-    assert decision.rule.kind == "palette"
-    assert [c.color for c in decision.categories] == [(0, 0, 0), (200, 10, 20), (30, 40, 250)]
-    np.testing.assert_array_equal(read_mask(tmp_path / "p.png", decision.rule), drawn)
-
-
-def test_palettes_that_disagree_are_read_by_color(tmp_path):
-    drawn = disks((0, 1, 2)).astype(np.uint8)
-    for name, palette, order in (
-        ("a.png", [0, 0, 0, 255, 0, 0, 0, 255, 0], [0, 1, 2]),
-        ("b.png", [0, 255, 0, 0, 0, 0, 255, 0, 0], [1, 2, 0]),
-    ):
-        picture = Image.fromarray(np.array(order, np.uint8)[drawn])
-        picture.putpalette(palette)
-        picture.save(tmp_path / name)
-    paths = sorted(tmp_path.iterdir())
-    rule = decided(paths).rule
-    np.testing.assert_array_equal(read_mask(paths[0], rule), read_mask(paths[1], rule))
-
-
-COLORS = np.array([[0, 0, 0], [250, 10, 10], [10, 10, 250]], np.uint8)
-
-
-@pytest.mark.parametrize("alpha", [False, True])
-def test_colors_without_a_table_are_sorted_black_first(tmp_path, alpha):
-    drawn = disks((0, 1, 2))
-    pixels = COLORS[drawn]
-    if alpha:
-        pixels = np.dstack([pixels, np.full(SIZE, 255, np.uint8)])
-    paths = save(tmp_path, [pixels])
-    decision = decided(paths)
-    assert decision.rule.kind == "colors"
-    assert decision.categories[0].background
-    assert [c.color for c in decision.categories] == [(0, 0, 0), (10, 10, 250), (250, 10, 10)]
-    np.testing.assert_array_equal(
-        read_mask(paths[0], decision.rule), np.array([0, 2, 1])[drawn.astype(int)]
-    )
-
-
-def test_colors_with_a_table(tmp_path):
-    drawn = disks((0, 1, 2))
-    paths = save(tmp_path, [COLORS[drawn]])
-    (tmp_path / "classes.csv").write_text("name,r,g,b\nVoid,0,0,0\nred,250,10,10\nblue,10,10,250\n")
-    decision = decided(paths, read_classes(tmp_path / "classes.csv"))
-    assert names(decision) == ["red", "blue"]
-    expected = np.array([UNLABELED, 0, 1])[drawn.astype(int)]
-    np.testing.assert_array_equal(read_mask(paths[0], decision.rule), expected)
-
-
-def test_transparent_pixels_are_background_and_black_shapes_their_opacity(tmp_path):
-    shape = disks((0, 1)).astype(np.uint8)
-    white = np.dstack([np.full((*SIZE, 3), 255, np.uint8), shape * 255])
-    black = np.dstack([np.zeros((*SIZE, 3), np.uint8), shape * 255])
-    for name, pixels in (("w.png", white), ("b.png", black)):
-        Image.fromarray(pixels).save(tmp_path / name)
-        rule = decided([tmp_path / name]).rule
-        np.testing.assert_array_equal(read_mask(tmp_path / name, rule), shape)
-
-
-def test_two_colors_are_binary(tmp_path):
-    drawn = disks((0, 1))
-    paths = save(tmp_path, [COLORS[drawn]])
-    decision = decided(paths)
-    assert decision.rule.kind == "binary"
-    np.testing.assert_array_equal(read_mask(paths[0], decision.rule), drawn)
-
-
 def test_binary_jpeg_is_cut_at_128_and_the_smear_is_named(tmp_path):
     drawn = disks((0, 255)).astype(np.uint8)
     paths = save(tmp_path, [drawn, drawn.T.copy()], "jpg", quality=60)
@@ -206,6 +105,14 @@ def test_jpeg_of_several_categories_stops(tmp_path):
             decided(paths)
     with pytest.raises(DatasetError, match="JPEG"):
         decided(save(tmp_path, [COLORS[disks((0, 1, 2))]], "jpg", quality=80))
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+def test_photographs_instead_of_masks_stop(tmp_path, ending):
+    noise = np.random.default_rng(0).integers(0, 256, (5, 10, 14), dtype=np.uint8)
+    photos = [cv2.resize(n, SIZE[::-1], interpolation=cv2.INTER_CUBIC) for n in noise]
+    with pytest.raises(DatasetError, match="JPEG" if ending == "jpg" else "photographs"):
+        decided(save(tmp_path, photos, ending))
 
 
 def test_soft_edges_in_a_png_are_cut_as_well(tmp_path):
@@ -313,27 +220,6 @@ def test_a_changed_file_is_looked_at_again(tmp_path):
     assert survey(paths)[0].values == (0, 1)
     save(tmp_path, [disks((0, 1, 2, 3)).astype(np.uint8)])
     assert survey(paths)[0].values == (0, 1, 2, 3)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("id,name\n0,background\n1,cell\n", [(0, "background", None), (1, "cell", None)]),
-        ("name;R;G;B\nsky;1;2;3\n", [(0, "sky", (1, 2, 3))]),
-        (
-            "64 128 64\tAnimal\n192 0 128\tArch way\n",
-            [(0, "Animal", (64, 128, 64)), (1, "Arch way", (192, 0, 128))],
-        ),
-        (
-            "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:9,8,7::\n",
-            [(0, "background", (0, 0, 0)), (1, "cat", (9, 8, 7))],
-        ),
-    ],
-)
-def test_tables_of_categories(tmp_path, text, expected):
-    (tmp_path / "t.txt").write_text(text)
-    table = read_classes(tmp_path / "t.txt")
-    assert [(row.number, row.name, row.color) for row in table.rows] == expected
 
 
 def test_ph2_top_down_lesion_mask(data):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,6 @@ from PIL import UnidentifiedImageError
 from segmentare.datasets.scientific import (
     MAX_PIXELS,
     TooManyPixelsError,
-    check_pixels,
     dicom_size,
     is_dicom,
     is_tiff,
@@ -55,7 +55,9 @@ _DAMAGE = (
     AttributeError,
     ArithmeticError,
     MemoryError,
+    RuntimeError,
     struct.error,
+    zlib.error,
     cv2.error,
 )
 
@@ -84,7 +86,6 @@ def read_image(path: Path) -> Image:
         if is_tiff(data):
             return read_tiff(data)
         with Pillow.open(io.BytesIO(data)) as picture:
-            check_pixels(picture.height * picture.width)
             pixels = read_deep(data) if _is_deep(data, picture) else rgb(picture)
             return turn_upright(pixels, picture.getexif().get(_ORIENTATION, 1))
 

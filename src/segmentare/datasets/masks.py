@@ -14,7 +14,6 @@ from PIL import Image as Pillow
 
 from segmentare.datasets.images import explained, read_bytes
 from segmentare.datasets.scientific import (
-    check_pixels,
     is_dicom,
     is_tiff,
     read_deep,
@@ -171,7 +170,6 @@ def read_raw(path: Path) -> RawMask:
         if is_tiff(data) and not _pillow_keeps(data):
             return _from_channels(path, read_tiff(data))
         with Pillow.open(io.BytesIO(data)) as picture:
-            check_pixels(picture.height * picture.width)
             lossy = picture.format in {"JPEG", "MPO"} or data[12:16] == b"VP8 "
             raw = _from_picture(path, data, picture)
             # Pillow turns a TIFF by itself

@@ -136,7 +136,7 @@ def _smeared(
     rule = MaskRule(
         "binary",
         "gray",
-        {value: int(value >= 128) for value in range(256)},
+        {0: 0, 255: 1},
         "the masks are binary with smeared edges: 128 and more is the object",
         threshold=128,
     )

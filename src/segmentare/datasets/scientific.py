@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +134,9 @@ def dicom_size(path: Path, data: bytes) -> Size:
     Raises:
         MissingPackageError: pydicom is not installed.
     """
-    frame = _pydicom(path).dcmread(io.BytesIO(data), stop_before_pixels=True)
-    return int(frame.Rows), int(frame.Columns)
+    with _pydicom(path) as pydicom:
+        frame = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
+        return int(frame.Rows), int(frame.Columns)
 
 
 def is_tiff(data: bytes) -> bool:
@@ -146,7 +149,9 @@ def is_dicom(data: bytes) -> bool:
     return data[128:132] == b"DICM"
 
 
-def _pydicom(path: Path) -> Any:  # noqa: ANN401 (an optional package without types)
+@contextmanager
+def _pydicom(path: Path) -> Iterator[Any]:
+    """Yield the package, and turn the one error of its own that damage causes into ours."""
     try:
         import pydicom
     except ImportError as error:
@@ -154,7 +159,10 @@ def _pydicom(path: Path) -> Any:  # noqa: ANN401 (an optional package without ty
             f"'{path.name}' is a DICOM file, which needs a package more: "
             f"pip install segmentare[dicom]"
         ) from error
-    return pydicom
+    try:
+        yield pydicom
+    except pydicom.errors.BytesLengthException as error:
+        raise ValueError(str(error)) from error
 
 
 def read_dicom(path: Path, data: bytes) -> Image:
@@ -164,7 +172,11 @@ def read_dicom(path: Path, data: bytes) -> Image:
         DatasetError: There is more than one frame.
         MissingPackageError: pydicom is not installed.
     """
-    frame = _pydicom(path).dcmread(io.BytesIO(data))
+    with _pydicom(path) as pydicom:
+        return _read_frame(path, pydicom.dcmread(io.BytesIO(data)))
+
+
+def _read_frame(path: Path, frame: Any) -> Image:  # noqa: ANN401 (an optional package without types)
     frames = int(frame.get("NumberOfFrames", 1) or 1)
     if frames != 1:
         raise DatasetError(

@@ -112,9 +112,17 @@ def predict(
         _write(out / stem, image, segmentation, predictor, outputs, background)
         row = files.describe(segmentation, predictor.task.categories, path.name)
         result.rows.append({**row, "file": str(path), "mask": f"{stem}.png"})
-    lines = "".join(json.dumps(row) + "\n" for row in result.rows)
-    files.write_bytes(out / LINES, lines.encode(), overwrite=True)
+    _write_lines(out / LINES, result.rows)
     return result
+
+
+def _write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write a JSON line per image; those of earlier calls stay, unless their mask was replaced."""
+    masks = {row["mask"] for row in rows}
+    earlier = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    kept = [line for line in earlier if json.loads(line).get("mask") not in masks]
+    lines = [*kept, *(json.dumps(row) for row in rows)]
+    files.write_bytes(path, "".join(f"{line}\n" for line in lines).encode(), overwrite=True)
 
 
 def find_images(places: Sequence[Path]) -> dict[str, Path]:

@@ -44,7 +44,13 @@ def maps_function(
             torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bfloat16),
         ):
             outputs = activate(network(tensor), heads)
-        return {name: maps.float().cpu().numpy() for name, maps in outputs.items()}
+        found = {name: maps.float().cpu().numpy() for name, maps in outputs.items()}
+        if not all(np.isfinite(maps).all() for maps in found.values()):
+            raise ModelError(
+                "The network must answer with numbers; for this image it does not. "
+                "Its training diverged: train anew with a lower --learning-rate."
+            )
+        return found
 
     return maps_of
 

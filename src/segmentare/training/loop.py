@@ -31,6 +31,9 @@ from segmentare.training.state import Ema, load_state, save_state
 
 BEST = "best.safetensors"  #: the best weights so far, beside the state
 
+_DIVERGED = (
+    "{}; at step {} {}. Train with a lower --learning-rate, or with --precision float32."
+)
 _RESERVE = 0.97  # share of the budget that the steps may fill; the rest is for tuning and saving
 _LOG_EVERY = 10  # steps between two looks at the loss, each of which waits for the device
 
@@ -82,6 +85,7 @@ class Training:
     stop: bool = False
     best_score: float = -math.inf
     best: Arrays = field(default_factory=dict)
+    _judged: int = 0  # validations done
     step: int = 0  #: steps done, over all sessions of a run
     clock: dict[str, float] = field(
         default_factory=lambda: defaultdict(float)
@@ -110,6 +114,7 @@ class Training:
         if resume:
             facts = load_state(self.folder, self.network, optimizer, ema)
             self._recall(facts)
+            self._judged = int(facts["judged"])
         wrapped, wrapped_optimizer = fabric.setup(self.network, optimizer)
         step, steps = int(facts["step"]), int(facts["steps"])
         began, losses = time.perf_counter() - float(facts["seconds"]), []
@@ -136,17 +141,23 @@ class Training:
                 continue
             with self._timed("validation"):
                 average.load_state_dict({**self.network.state_dict(), **ema.tensors()})
-                score, better = self._judge(average)
+                score, better = self._judge(average, step)
             seconds = time.perf_counter() - began
-            if self.plan.budget is not None and not self.stop:
+            if self.plan.budget is not None and step < steps and not self.stop:
                 steps = self._replan(step, steps, seconds, pace_from)
-            facts = {"step": step, "steps": steps, "seconds": seconds, "best": self.best_score}
+            facts = {
+                "step": step,
+                "steps": steps,
+                "seconds": seconds,
+                "best": self.best_score,
+                "judged": self._judged,
+            }
             with self._timed("saving"):
                 self._save(fabric, optimizer, ema, facts)
             yield Step(step, steps, seconds, mean, rate, score, better)
         if not self.best:  # stopped between two steps, before anything was validated
             average.load_state_dict({**self.network.state_dict(), **ema.tensors()})
-            self._judge(average)
+            self._judge(average, step)
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
@@ -198,10 +209,12 @@ class Training:
         """Tell whether to validate after this step: evenly spread, and at the end."""
         if step >= steps or self.stop:
             return True
-        gap = max(steps / self.plan.validations, 1)
-        return int(step / gap) > int((step - 1) / gap)
+        return step / steps >= (self._judged + 1) / self.plan.validations
 
-    def _judge(self, average: nn.Module) -> tuple[float | None, bool]:
+    def _judge(self, average: nn.Module, step: int) -> tuple[float | None, bool]:
+        if not all(t.isfinite().all() for t in average.state_dict().values()):
+            raise ModelError(_DIVERGED.format("The weights must stay numbers", step, "they are not"))
+        self._judged += 1
         score = None if self.validate is None else self.validate(average)
         better = score is None or score > self.best_score
         if better:
@@ -261,8 +274,5 @@ def _mean(losses: list[Tensor], step: int) -> float:
     mean = float(torch.stack(losses).mean())
     losses.clear()
     if not math.isfinite(mean):
-        raise ModelError(
-            f"The loss must stay a number; at step {step} it is {mean}. "
-            "Train with a lower --learning-rate, or with --precision float32."
-        )
+        raise ModelError(_DIVERGED.format("The loss must stay a number", step, f"it is {mean}"))
     return mean

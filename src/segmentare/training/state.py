@@ -70,7 +70,7 @@ def save_state(
         for key, value in values.items():
             arrays[f"optimizer.{number}.{key}"] = torch.as_tensor(value)
     data = encode_arrays(
-        {name: np.ascontiguousarray(t.detach().cpu().numpy()) for name, t in arrays.items()},
+        {n: np.asarray(t.detach().cpu().numpy(), order="C") for n, t in arrays.items()},
         metadata={"facts": json.dumps(facts)},
     )
     write_bytes(folder / STATE, data)
