@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from segmentare.checkpoint import write_json
+from segmentare.checkpoint import load_description, write_json
 from segmentare.datasets.fingerprints import Fingerprint
 from segmentare.errors import ModelError
+from segmentare.training.start import seen_by_start
 
 SPLIT = "split.json"
 PARTS = ("train", "val", "test")
@@ -18,10 +19,10 @@ PARTS = ("train", "val", "test")
 
 @dataclass
 class Seen:
-    """Recognizes images by their content: those a model was trained on or chosen by.
+    """Recognizes images by their content: those a model was trained on, chosen by, or started from.
 
     Attributes:
-        parts: Content of every image of the run's train and val parts -> the part.
+        parts: Content of every such image -> `train`, `val` or `start`.
         found: Name of each recognized image -> the part it was seen in.
     """
 
@@ -40,10 +41,12 @@ class Seen:
 
     def to_dict(self) -> dict[str, Any]:
         """Return counts and names as JSON-ready data."""
-        by = {p: sorted(n for n, part in self.found.items() if part == p) for p in PARTS[:2]}
+        ways = ("train", "val", "start")
+        by = {way: sorted(n for n, part in self.found.items() if part == way) for way in ways}
         return {
             "trained_on": len(by["train"]),
             "chosen_by": len(by["val"]),
+            "started_from": len(by["start"]),
             "names": by,
             "note": self.sentence(),
         }
@@ -52,11 +55,14 @@ class Seen:
         """Return a warning, or `None` where no image was seen."""
         if not self.found:
             return None
-        trained = sum(part == "train" for part in self.found.values())
-        return (
-            f"The model was trained on {trained} and chosen by {len(self.found) - trained} of "
-            "these images: the score on them is not a score."
-        )
+        ways = {
+            "train": "was trained on",
+            "val": "was chosen by",
+            "start": "started from weights that had seen",
+        }
+        counts = {way: sum(part == way for part in self.found.values()) for way in ways}
+        said = ", ".join(f"{ways[way]} {count}" for way, count in counts.items() if count)
+        return f"The model {said} of these images: the score on them is not a score."
 
 
 def write_split_file(
@@ -85,10 +91,16 @@ def read_split_parts(folder: Path) -> dict[str, set[str]]:
 
 
 def read_seen(folder: Path) -> Seen:
-    """Return the memory of a run; an empty one for a model without its split."""
-    if not (folder / SPLIT).is_file():
-        return Seen()
-    return Seen({row["exact"]: row["part"] for row in _rows(folder) if row["part"] != "test"})
+    """Return the memory of a run: what it was trained on, chosen by, and started from.
+
+    Raises:
+        ModelError: The split or the model's description is damaged.
+    """
+    plan = load_description(folder).get("training", {}).get("plan", {})
+    parts = dict.fromkeys(seen_by_start(str(plan.get("start", ""))), "start")
+    if (folder / SPLIT).is_file():
+        parts |= {row["exact"]: row["part"] for row in _rows(folder) if row["part"] != "test"}
+    return Seen(parts)
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:

@@ -31,9 +31,7 @@ from segmentare.training.state import Ema, load_state, save_state
 
 BEST = "best.safetensors"  #: the best weights so far, beside the state
 
-_DIVERGED = (
-    "{}; at step {} {}. Train with a lower --learning-rate, or with --precision float32."
-)
+_DIVERGED = "{}; at step {} {}. Train with a lower --learning-rate, or with --precision float32."
 _RESERVE = 0.97  # share of the budget that the steps may fill; the rest is for tuning and saving
 _LOG_EVERY = 10  # steps between two looks at the loss, each of which waits for the device
 
@@ -213,7 +211,8 @@ class Training:
 
     def _judge(self, average: nn.Module, step: int) -> tuple[float | None, bool]:
         if not all(t.isfinite().all() for t in average.state_dict().values()):
-            raise ModelError(_DIVERGED.format("The weights must stay numbers", step, "they are not"))
+            text = _DIVERGED.format("The weights must stay numbers", step, "they are not")
+            raise ModelError(text)
         self._judged += 1
         score = None if self.validate is None else self.validate(average)
         better = score is None or score > self.best_score

@@ -56,6 +56,14 @@ def load_start(network: Network, spec: NetworkSpec, start: str) -> tuple[str, st
     return start, f"Start: {used} arrays of the model {Path(start).name!r}."
 
 
+def seen_by_start(start: str) -> list[str]:
+    """Return the fingerprints of the pictures that shipped starting weights were learned from."""
+    if start != "default":
+        return []
+    card = json.loads((SHIPPED / "start.json").read_text(encoding="utf-8"))
+    return [str(content) for content in card["seen"]]
+
+
 def _same_kind(one: NetworkSpec, other: NetworkSpec) -> bool:
     kind = ("network", "encoder", "width", "depth", "blocks", "decoder_channels")
     return all(getattr(one, name) == getattr(other, name) for name in kind)

@@ -1,0 +1,29 @@
+"""The whole way in Python: check, train, score, predict, look.
+
+    python examples/lesions.py            # on drawn lesions
+    python examples/lesions.py photos     # on your own folder
+"""
+
+import sys
+from pathlib import Path
+
+import segmentare
+from segmentare.datasets.synthetic import write_dataset
+from segmentare.prediction import drawing, files
+
+out = Path("example")
+data = Path(sys.argv[1]) if len(sys.argv) > 1 else write_dataset(out / "data", 120)
+
+checkup = segmentare.check(data, page=out / "check.html")
+print(f"{len(checkup.usable)} images; a training can start: {checkup.can_train}")
+
+run = segmentare.train(data, out / "run", budget="60s", overwrite=True)
+dice = run.evaluation.scores["dice"]
+print(f"Dice {dice['mean']:.3f} on {run.evaluation.images} unseen images, 95 % {dice['ci95']}")
+
+model = segmentare.load(out / "run")
+image = segmentare.open_dataset(data)[0].image
+shown = model.predict(image)
+print(f"{shown.category.mean():.1%} of the first image is {model.task.categories[1].name}")
+picture = drawing.overlay(image, shown, model.task.categories)
+files.write_overlay(out / "overlay.jpg", picture, overwrite=True)

@@ -1,0 +1,74 @@
+"""A training small enough for tests: 32 x 32 pixels, a network of some thousand weights."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from segmentare.annotations import Category, Sample, Segmentation
+from segmentare.batches import Batches
+from segmentare.datasets.augmentation import Augmentation
+from segmentare.networks.network import NetworkSpec, build_network
+from segmentare.prediction.preprocessing import Preprocessing
+from segmentare.tasks import Semantic
+from segmentare.training.loop import Training
+from segmentare.training.losses import LossSettings
+from segmentare.training.plan import Plan
+
+TASK = Semantic((Category("background", (0, 0, 0), background=True), Category("x", (255, 0, 0))))
+PLAN = Plan(
+    spec=NetworkSpec(width=0.125, depth=3, blocks=1, decoder_channels=(8, 8, 8)),
+    preprocessing=Preprocessing(3, "uint8", (100.0,) * 3, (60.0,) * 3, (32, 32)),
+    augmentation=Augmentation(),
+    loss=LossSettings(),
+    batch=2,
+    steps=12,
+    budget=None,
+    learning_rate=2e-3,
+    encoder_rate=1.0,
+    weight_decay=0.02,
+    warm_up=0.05,
+    ema=0.9,
+    validations=4,
+    precision="float32",
+    channels_last=True,
+    seed=3,
+)
+
+
+def sample(seed):
+    """Return a bright disk before noise."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:32, :32]
+    disk = np.hypot(y - rng.uniform(8, 24), x - rng.uniform(8, 24)) < rng.uniform(4, 12)
+    image = rng.integers(0, 120, (32, 32, 3)) + 120 * disk[..., None]
+    return Sample(image.astype(np.uint8), Segmentation(disk.astype(np.uint8)), f"disk {seed}")
+
+
+def network_of(plan, task=TASK):
+    torch.manual_seed(plan.seed)
+    return build_network(plan.spec, task.heads)
+
+
+def training(folder, validate=None, batches=None, **changes):
+    """Return a training of the plan above with some of its numbers changed."""
+    plan = replace(PLAN, **changes)
+    folder.mkdir(parents=True, exist_ok=True)
+    usual = Batches(
+        [sample(seed) for seed in range(5)],
+        TASK,
+        plan.preprocessing,
+        plan.augmentation,
+        plan.batch,
+        1,
+        plan.seed,
+    )
+    return Training(plan, network_of(plan), batches or usual, validate, folder)
+
+
+def weights(network):
+    return {name: tensor.detach().numpy().copy() for name, tensor in network.state_dict().items()}
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(np.array_equal(one[n], other[n]) for n in one)

@@ -1,0 +1,272 @@
+import json
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from tiny_training import PLAN, TASK, network_of, same, training, weights
+
+from segmentare.batches import Batches
+from segmentare.errors import ModelError
+from segmentare.training import loop
+from segmentare.training.loop import BEST
+from segmentare.training.state import STATE
+
+
+class KilledError(BaseException):
+    """What ends a process cannot be caught by `except Exception`."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Batches that do something before a certain one is handed out."""
+
+    batches: Batches
+    number: int
+    act: object
+
+    @property
+    def task(self):
+        return self.batches.task
+
+    def __getitem__(self, step):
+        if step == self.number:
+            self.act()
+        return self.batches[step]
+
+
+def watch(run, number, act):
+    run.batches = Watched(run.batches, number, act)
+    return run
+
+
+@dataclass(frozen=True)
+class Always:
+    """The same batch again and again."""
+
+    batch: object
+    task = TASK
+
+    def __getitem__(self, step):
+        return self.batch
+
+
+def one_by_one(scores):
+    """Return a validation that gives these scores one after the other."""
+    left = iter(scores)
+    return lambda network: next(left)
+
+
+def die():
+    raise KilledError
+
+
+def by_chance(network):
+    """Score that follows from the weights alone and goes up and down, so any may be the best."""
+    total = sum(p.double().sum() for p in network.parameters())
+    return float(torch.sin(1e5 * total))
+
+
+def test_it_learns(tmp_path):
+    run = training(tmp_path, steps=60, learning_rate=1e-2)
+    losses = [event.loss for event in run.run()]
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_every_step_is_seen_and_validation_comes_as_often_as_planned(tmp_path):
+    run = training(tmp_path, one_by_one([0.1, 0.3, 0.2, 0.25]), steps=40)
+    events = list(run.run())
+    assert [event.step for event in events] == [10, 20, 30, 40]
+    assert [event.score for event in events] == [0.1, 0.3, 0.2, 0.25]
+    assert [event.best for event in events] == [True, True, False, False]
+    assert run.best_score == 0.3
+    assert [event.learning_rate for event in events] == [
+        pytest.approx(run.plan.rate((event.step - 1) / 40)) for event in events
+    ]
+
+
+def test_fewer_steps_than_validations(tmp_path):
+    events = list(training(tmp_path, lambda network: 0.5, steps=3, validations=10).run())
+    assert [event.step for event in events] == [1, 2, 3]
+
+
+def test_the_best_weights_are_those_of_the_best_score(tmp_path):
+    averages = []
+
+    def validate(network):
+        averages.append(weights(network))
+        return [0.2, 0.9, 0.4, 0.9][len(averages) - 1]
+
+    run = training(tmp_path, validate)
+    list(run.run())
+    assert same(run.best, averages[1])
+    assert not same(run.best, weights(run.network))
+
+
+def test_without_validation_the_last_average_is_the_best(tmp_path):
+    run = training(tmp_path)
+    events = list(run.run())
+    assert events[-1].score is None
+    assert events[-1].best
+    assert run.best.keys() == weights(run.network).keys()
+
+
+@pytest.mark.parametrize("number", [4, 6, 7, 11])
+def test_a_killed_run_ends_as_the_unbroken_one(tmp_path, number):
+    unbroken = training(tmp_path / "a", by_chance)
+    whole = list(unbroken.run())
+    killed = watch(training(tmp_path / "b", by_chance), number, die)
+    with pytest.raises(KilledError):
+        list(killed.run())
+    resumed = training(tmp_path / "b", by_chance)
+    rest = list(resumed.run(resume=True))
+    assert same(weights(resumed.network), weights(unbroken.network))
+    assert same(resumed.best, unbroken.best)
+    assert resumed.best_score == unbroken.best_score
+    assert [(e.step, e.loss, e.score) for e in rest] == [
+        (e.step, e.loss, e.score) for e in whole[-len(rest) :]
+    ]
+
+
+@pytest.mark.parametrize("file", [STATE, BEST])
+def test_killed_while_saving(tmp_path, monkeypatch, file):
+    """Between two files of one save the older pair must still go on to the same end."""
+    unbroken = training(tmp_path / "a", by_chance)
+    list(unbroken.run())
+    saves = []
+
+    def write(path, data):
+        saves.append(path.name)
+        if path.name == file and saves.count(file) == 2:
+            die()
+        path.write_bytes(data)
+
+    monkeypatch.setattr("segmentare.checkpoint.write_bytes", write)
+    monkeypatch.setattr("segmentare.training.state.write_bytes", write)
+    with pytest.raises(KilledError):
+        list(training(tmp_path / "b", by_chance).run())
+    monkeypatch.undo()
+    resumed = training(tmp_path / "b", by_chance)
+    list(resumed.run(resume=True))
+    assert same(weights(resumed.network), weights(unbroken.network))
+    assert same(resumed.best, unbroken.best)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_best_weights_that_cannot_be_read_are_a_sentence(tmp_path, damage):
+    with pytest.raises(KilledError):
+        list(watch(training(tmp_path), 7, die).run())
+    path = tmp_path / BEST
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-9])
+    else:
+        path.unlink()
+    with pytest.raises(ModelError, match="best.safetensors; it cannot be read"):
+        list(training(tmp_path).run(resume=True))
+
+
+def test_resuming_without_a_state_is_a_sentence(tmp_path):
+    with pytest.raises(ModelError, match="To resume"):
+        list(training(tmp_path).run(resume=True))
+
+
+@pytest.mark.parametrize("number", [0, 2, 5, 11])
+def test_a_stop_ends_after_the_step_at_hand_with_usable_weights(tmp_path, number):
+    run = training(tmp_path, by_chance)
+    watch(run, number, lambda: setattr(run, "stop", True))
+    events = list(run.run())
+    assert events[-1].step == number + 1
+    assert events[-1].score is not None
+    assert run.best.keys() == weights(run.network).keys()
+
+
+def test_a_stop_before_the_first_step_leaves_the_starting_weights(tmp_path):
+    run = training(tmp_path, by_chance)
+    run.stop = True
+    assert list(run.run()) == []
+    assert same(run.best, weights(network_of(PLAN)))
+
+
+def test_a_stop_between_two_steps_leaves_usable_weights(tmp_path):
+    run = training(tmp_path, by_chance, steps=100, validations=2)
+    for _ in run.run():
+        run.stop = True  # while a line of the log is written
+    assert run.best.keys() == weights(run.network).keys()
+
+
+@pytest.mark.parametrize(
+    ("changes", "number"), [({"learning_rate": 1e30}, 12), ({"steps": 30, "validations": 1}, 3)]
+)
+def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path, changes, number):
+    run = training(tmp_path, **changes)
+
+    def spoil():
+        with torch.no_grad():
+            next(run.network.parameters()).fill_(float("nan"))
+
+    watch(run, number, spoil)
+    with pytest.raises(ModelError, match=r"must stay .* at step \d+ .*--learning-rate"):
+        list(run.run())
+
+
+def test_diverged_weights_are_not_kept_as_the_best(tmp_path):
+    run = training(tmp_path, steps=1, learning_rate=float("inf"))
+    with pytest.raises(ModelError, match="weights must stay numbers; at step 1"):
+        list(run.run())
+    assert run.best == {}
+    assert not (tmp_path / BEST).exists()
+
+
+def test_an_encoder_with_starting_weights_learns_at_its_own_rate(tmp_path):
+    frozen = {"encoder_rate": 0.0, "weight_decay": 0.0, "start": "default"}
+    run = training(tmp_path, steps=3, **frozen)
+    before = {n: p.detach().clone() for n, p in run.network.named_parameters()}
+    list(run.run())
+    for name, parameter in run.network.named_parameters():
+        assert torch.equal(parameter, before[name]) == name.startswith("encoder."), name
+
+
+def test_norms_and_biases_do_not_decay(tmp_path):
+    """With targets of no opinion the gradient is zero, so that only the decay is left."""
+    run = training(tmp_path, steps=2, weight_decay=10.0, learning_rate=1e-2)
+    images, targets = run.batches[0]
+    targets["object"][:] = np.nan
+    run.batches = Always((images, targets))
+    before = {n: p.detach().clone() for n, p in run.network.named_parameters()}
+    list(run.run())
+    for name, parameter in run.network.named_parameters():
+        assert (parameter.abs().sum() < before[name].abs().sum()) == (parameter.ndim > 1), name
+
+
+@pytest.mark.parametrize(("steps", "pause", "budget"), [(400, 0.02, 1.0), (20, 0.0, 1.0)])
+def test_a_budget_is_kept_whatever_the_machine_does(tmp_path, monkeypatch, steps, pause, budget):
+    """Steps that turn out slower or faster than planned."""
+    clock = {"now": 0.0}
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: clock["now"])
+    run = training(tmp_path, lambda network: 0.5, steps=steps, budget=budget, validations=10)
+    usual = run.batches
+
+    class Slow:
+        task = TASK
+
+        def __getitem__(self, step):
+            clock["now"] += pause or 0.01
+            return usual[step]
+
+    run.batches = Slow()
+    events = list(run.run())
+    assert budget * 0.9 <= events[-1].seconds <= budget
+    assert events[-1].step == events[-1].steps
+    assert events[-1].step == pytest.approx(budget * 0.97 / (pause or 0.01), abs=3)
+
+
+def test_facts_of_the_state_are_json(tmp_path):
+    with pytest.raises(KilledError):
+        list(watch(training(tmp_path, by_chance), 7, die).run())
+    data = (tmp_path / STATE).read_bytes()
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    facts = json.loads(header["__metadata__"]["facts"])
+    assert facts["step"] == 6
+    assert facts["steps"] == 12
+    assert time.perf_counter() > facts["seconds"] > 0
