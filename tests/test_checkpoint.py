@@ -80,8 +80,22 @@ def test_saving_again_replaces_the_model_and_keeps_other_files(model, arrays):
     assert (model / "notes.txt").read_text() == "mine"
 
 
+def _remove(run):
+    for path in run.iterdir():
+        path.unlink()
+    run.rmdir()
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def _change(run, **changes):
+    write_json(run / MODEL, json.loads((run / MODEL).read_text()) | changes)
+
+
 DAMAGES = {
-    "missing folder": (lambda run: _remove(run), r"must hold model.json; .* is no folder"),
+    "missing folder": (_remove, r"must hold model.json; .* is no folder"),
     "missing json": (lambda run: (run / MODEL).unlink(), "must hold model.json; .* does not"),
     "missing weights": (lambda run: (run / WEIGHTS).unlink(), "must hold weights.safetensors"),
     "half a json": (lambda run: _cut(run / MODEL), "must be JSON; it is damaged"),
@@ -95,20 +109,6 @@ DAMAGES = {
     "empty weights": (lambda run: (run / WEIGHTS).write_bytes(b""), "must be a safetensors file"),
     "a zip": (lambda run: (run / WEIGHTS).write_bytes(b"PK\x03\x04" * 99), "it is damaged"),
 }
-
-
-def _remove(run):
-    for path in run.iterdir():
-        path.unlink()
-    run.rmdir()
-
-
-def _cut(path):
-    path.write_bytes(path.read_bytes()[:-20])
-
-
-def _change(run, **changes):
-    write_json(run / MODEL, json.loads((run / MODEL).read_text()) | changes)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -114,7 +114,9 @@ def test_scale_rotation_and_shift_keep_their_limits():
 def test_a_window_lies_anywhere_in_a_larger_image_and_nowhere_else():
     corners = []
     for seed in range(300):
-        affine = random_affine(Augmentation.none(), np.random.default_rng(seed), (200, 300), (64, 64), 1.0)
+        affine = random_affine(
+            Augmentation.none(), np.random.default_rng(seed), (200, 300), (64, 64), 1.0
+        )
         corners.append(geometry.apply(np.linalg.inv(affine), np.zeros(2)))
     low, high = np.min(corners, axis=0), np.max(corners, axis=0)
     assert (low >= 0).all()

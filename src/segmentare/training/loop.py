@@ -33,6 +33,7 @@ BEST = "best.safetensors"  #: the best weights so far, beside the state
 
 _DIVERGED = "{}; at step {} {}. Train with a lower --learning-rate, or with --precision float32."
 _RESERVE = 0.97  # share of the budget that the steps may fill; the rest is for tuning and saving
+_SAVE_EVERY = 60.0  # seconds of work, at most a little more, that a killed run loses
 _LOG_EVERY = 10  # steps between two looks at the loss, each of which waits for the device
 
 
@@ -116,7 +117,7 @@ class Training:
         wrapped, wrapped_optimizer = fabric.setup(self.network, optimizer)
         step, steps = int(facts["step"]), int(facts["steps"])
         began, losses = time.perf_counter() - float(facts["seconds"]), []
-        pace_from = (step, time.perf_counter())
+        pace_from, saved = (step, time.perf_counter()), time.perf_counter()
         while step < steps and not self.stop:
             rate = self._set_rate(wrapped_optimizer, step / steps)
             with self._timed("data"):
@@ -150,8 +151,10 @@ class Training:
                 "best": self.best_score,
                 "judged": self._judged,
             }
-            with self._timed("saving"):
-                self._save(fabric, optimizer, ema, facts)
+            if self.plan.budget is None or time.perf_counter() - saved > _SAVE_EVERY:
+                with self._timed("saving"):
+                    self._save(fabric, optimizer, ema, facts)
+                saved = time.perf_counter()
             yield Step(step, steps, seconds, mean, rate, score, better)
         if not self.best:  # stopped between two steps, before anything was validated
             average.load_state_dict({**self.network.state_dict(), **ema.tensors()})
