@@ -231,7 +231,11 @@ class Training:
         per_step = (time.perf_counter() - pace[1]) / max(step - pace[0], 1)
         left = float(self.plan.budget or 0) * _RESERVE - seconds
         possible = step + max(int(left / per_step), 0)
-        return possible if abs(possible - steps) > 0.02 * steps else steps
+        if abs(possible - steps) > 0.02 * steps:
+            steps = possible
+        # Validations that a shorter plan jumped over are not made up for.
+        self._judged = max(self._judged, int(self.plan.validations * step / steps))
+        return steps
 
     def _save(
         self, fabric: Fabric, optimizer: torch.optim.Optimizer, ema: Ema, facts: dict[str, Any]

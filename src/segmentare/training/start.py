@@ -78,5 +78,5 @@ def _copy(network: Network, arrays: Arrays) -> int:
             fitted = fit(arrays[name].astype(np.float32), tuple(target.shape))
             if fitted is not None:
                 target.copy_(torch.from_numpy(fitted))
-                used += 1
+                used += fitted.ndim > 0  # counters of BatchNorm fit every width
     return used
