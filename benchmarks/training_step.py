@@ -18,9 +18,9 @@ import torch
 
 from segmentare.networks.layers import channels_last
 from segmentare.networks.network import NetworkSpec, build_network
-from segmentare.planning import _precisions
 from segmentare.tasks import Head
 from segmentare.training.losses import LossSettings, total_loss
+from segmentare.training.trials import precisions
 
 HEADS = (Head("object", 1, "binary"),)
 
@@ -50,7 +50,7 @@ def main() -> None:
         ours = channels_last(copy.deepcopy(plain))
         fast = images.contiguous(memory_format=torch.channels_last)
         ways = {"plain fp32": (plain, images, "float32")}
-        for precision in _precisions():
+        for precision in precisions():
             ways[f"channels_last {precision}"] = (ours, fast, precision)
         times = {name: [] for name in ways}
         optimizers = {

@@ -7,17 +7,13 @@ option. The numbers behind the rules are in `benchmarks/README.md`.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from segmentare import geometry
 from segmentare.annotations import UNLABELED, Category, Sample, foreground_ids
@@ -28,8 +24,8 @@ from segmentare.geometry import Size
 from segmentare.networks.network import Network, NetworkSpec
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks.base import Task
-from segmentare.training.loop import to_tensor
-from segmentare.training.losses import LossSettings, total_loss
+from segmentare.training import trials
+from segmentare.training.losses import LossSettings
 from segmentare.training.plan import Plan
 
 LEAST_STEPS = 10  #: a budget for fewer is refused
@@ -321,13 +317,15 @@ def time_plan(
         BudgetError: The budget is too short for `LEAST_STEPS` steps.
     """
     reasons = list(plan.reasons)
-    names = [chosen] if chosen else _precisions()
+    names = [chosen] if chosen else trials.precisions()
     began = time.perf_counter()
     if plan.budget is None and (chosen or len(names) == 1):
         timed = {names[0]: 0.0}
     else:
-        trials = {name: _try_steps(name, plan, batches, network) for name in names}
-        timed = {name: seconds for name, (seconds, loss) in trials.items() if _right(loss, trials)}
+        tried = {name: trials.try_steps(name, plan, batches, network) for name in names}
+        timed = {
+            name: seconds for name, (seconds, loss) in tried.items() if trials.is_right(loss, tried)
+        }
     precision = min(timed, key=lambda name: timed[name])
     seconds = timed[precision]
     spent += time.perf_counter() - began
@@ -341,7 +339,7 @@ def time_plan(
                 f"gone, so {max(steps, 0)} remain. Give at least "
                 f"{math.ceil((spent + 2 * LEAST_STEPS * seconds) / _USED)} s, or a smaller --size."
             )
-    reasons.append(_say_times(timed, precision, plan.batch))
+    reasons.append(trials.say_times(timed, precision, plan.batch))
     reasons.append(
         f"Steps: {steps} of {plan.batch} images, every image about "
         f"{max(1, round(steps * plan.batch / len(batches.samples)))} times."
@@ -353,67 +351,3 @@ def time_plan(
         ema=float(np.clip(np.exp(-1 / (0.03 * steps)), 0.9, 0.999)),
         reasons=tuple(reasons),
     )
-
-
-def _precisions() -> list[str]:
-    """Return what is worth timing: bfloat16 only where the processor computes in it.
-
-    Without AVX512_BF16, AMX or its like bfloat16 is emulated and many times slower.
-    """
-    if torch.cuda.is_available():
-        return ["float32", "bfloat16"] if torch.cuda.is_bf16_supported() else ["float32"]
-    flags = _processor_flags()
-    fast = {"avx512_bf16", "amx_bf16", "bf16"} & flags
-    return ["float32", "bfloat16"] if fast else ["float32"]
-
-
-def _processor_flags() -> set[str]:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return set()
-    lines = [line for line in text.splitlines() if line.startswith(("flags", "Features"))]
-    return set(lines[0].split(":", 1)[1].split()) if lines else set()
-
-
-def _right(loss: float, trials: dict[str, tuple[float, float]]) -> bool:
-    """Tell whether a precision computes what float32 computes, up to its own rounding."""
-    truth = trials.get("float32", (0.0, loss))[1]
-    return abs(loss - truth) <= 0.05 * abs(truth) or not math.isfinite(truth)
-
-
-def _try_steps(name: str, plan: Plan, batches: Batches, network: Network) -> tuple[float, float]:
-    """Return the seconds of one step (the faster of two after a warm-up) and the first loss."""
-    import copy
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    trial: nn.Module = copy.deepcopy(network).to(device).train()
-    optimizer = torch.optim.AdamW(trial.parameters(), lr=1e-4)
-    heads = batches.task.heads
-    times, losses = [], []
-    for step in range(3):
-        began = time.perf_counter()
-        arrays, encoded = batches[step]
-        images = to_tensor(arrays, channels_last=True).to(device)
-        targets = {key: torch.from_numpy(target).to(device) for key, target in encoded.items()}
-        with torch.autocast(device, torch.bfloat16, enabled=name == "bfloat16"):
-            outputs = trial(images)
-        loss = total_loss(outputs, targets, heads, plan.loss)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        losses.append(loss.item())
-        times.append(time.perf_counter() - began)
-    return min(times[1:]), losses[0]
-
-
-def _say_times(timed: dict[str, float], precision: str, batch: int) -> str:
-    others = [
-        f"{name} takes {seconds / timed[precision]:.1f} times as long"
-        for name, seconds in timed.items()
-        if name != precision and timed[precision]
-    ]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    where = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{cores} cores"
-    speed = f", {batch / timed[precision]:.0f} images/s" if timed[precision] else ""
-    return f"Precision: {precision} on {where}{speed}{'; ' if others else ''}{'; '.join(others)}."

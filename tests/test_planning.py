@@ -1,0 +1,268 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny_training import PLAN, TASK, network_of, sample
+from tiny_training import training as tiny_training
+
+from segmentare import planning
+from segmentare.annotations import Category, Sample, Segmentation
+from segmentare.errors import BudgetError
+from segmentare.networks.network import NetworkSpec
+from segmentare.planning import Wishes, common_uprightness, make_plan, time_plan
+from segmentare.tasks import Semantic
+
+STREET = Semantic(tuple(Category(f"kind {i}", (i, i, i)) for i in range(4)))
+
+
+def one(mask, seed=0, dtype=np.uint8, channels=3):
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 200, (*mask.shape, channels)).astype(dtype)
+    return Sample(image, Segmentation(mask.astype(np.uint8)), str(seed))
+
+
+def disks(size, count=8):
+    """Masks of one large disk each, anywhere."""
+    y, x = np.mgrid[: size[0], : size[1]]
+    made = []
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        middle = np.array(size) * rng.uniform(0.35, 0.65, 2)
+        made.append(one(np.hypot(y - middle[0], x - middle[1]) < 0.25 * min(size), seed))
+    return made
+
+
+def vessels(size, count=8):
+    """Masks of lines three pixels wide."""
+    made = []
+    for seed in range(count):
+        mask = np.zeros(size, np.uint8)
+        first = 5 + seed
+        for row in range(first, size[0] - 3, 31):
+            mask[row : row + 3] = 1
+        for column in range(first, size[1] - 3, 37):
+            mask[:, column : column + 3] = 1
+        made.append(one(mask, seed))
+    return made
+
+
+def people(size, count=12):
+    """A small head above a broad body, at different places."""
+    y, x = np.mgrid[: size[0], : size[1]]
+    made = []
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        middle = size[1] * rng.uniform(0.35, 0.65)
+        head = np.hypot(y - 0.25 * size[0], x - middle) < 0.1 * size[0]
+        body = (y > 0.35 * size[0]) & (np.abs(x - middle) < 0.25 * size[1])
+        made.append(one(head | body, seed))
+    return made
+
+
+def plan_of(samples, images=200, task=TASK, **wishes):
+    return make_plan(samples, images, task, Wishes(**wishes))
+
+
+def test_whole_images_keep_their_aspect():
+    height, width = plan_of(disks((288, 384))).preprocessing.size
+    assert (height, width) in {(192, 256), (224, 288), (224, 320), (192, 224)}
+    assert plan_of(disks((288, 384))).preprocessing.scale is None
+    tall, narrow = plan_of(disks((384, 288))).preprocessing.size
+    assert (narrow, tall) == (height, width)
+
+
+def test_less_time_never_makes_larger_images():
+    areas = [
+        np.prod(plan_of(disks((288, 384)), budget=budget).preprocessing.size)
+        for budget in (30, 120, 600, 6000)
+    ]
+    assert areas == sorted(areas)
+    assert areas[0] < areas[-1]
+
+
+def test_more_images_in_the_same_time_are_smaller():
+    few, many = (plan_of(disks((288, 384)), images=n).preprocessing.size for n in (50, 5000))
+    assert np.prod(few) > np.prod(many)
+
+
+def test_thin_vessels_keep_their_own_scale():
+    plan = plan_of(vessels((584, 565)), images=16)
+    assert plan.preprocessing.scale == 1.0
+    assert plan.preprocessing.size == (256, 256)
+    assert any(line.startswith("Scale: the images' own pixels") for line in plan.reasons)
+
+
+def test_small_images_are_not_blown_up_much():
+    size = plan_of(disks((48, 64))).preprocessing.size
+    assert np.prod(size) <= 3 * 48 * 64
+
+
+def test_heads_above_bodies_have_an_up_and_a_down():
+    upright = plan_of(people((96, 64))).augmentation
+    assert upright.rotation < 45
+    assert upright.mirror_y == 0
+    assert upright.mirror_x == 0.5
+    free = plan_of(disks((96, 64), 32)).augmentation
+    assert free.rotation == 180
+    assert free.mirror_y == 0.5
+    assert common_uprightness(people((96, 64))) > 0.5
+    assert common_uprightness(disks((96, 64), 32)) < 0.1
+    assert common_uprightness(people((96, 64), 5)) == 0  # too few to say
+
+
+def test_numbers_of_the_data():
+    samples = [
+        Sample(
+            np.full((40, 40, 2), value, np.uint16), Segmentation(np.eye(40, dtype=np.uint8)), "a"
+        )
+        for value in (1000, 3000)
+    ]
+    found = plan_of(samples).preprocessing
+    assert (found.channels, found.dtype) == (2, "uint16")
+    assert found.mean == (2000, 2000)
+    assert found.std == (1000, 1000)
+    assert plan_of(samples).spec.channels == 2
+
+
+def test_a_flat_image_does_not_divide_by_zero():
+    flat = Sample(np.zeros((40, 40, 3), np.uint8), Segmentation(np.eye(40, dtype=np.uint8)), "a")
+    assert min(plan_of([flat]).preprocessing.std) > 0
+
+
+def test_most_images_decide_on_channels():
+    samples = [*disks((64, 64), 3), one(np.eye(64), 9, np.uint16, 1)]
+    found = plan_of(samples[::-1]).preprocessing
+    assert (found.channels, found.dtype) == (3, "uint8")
+
+
+def test_wishes_are_respected():
+    spec = NetworkSpec(width=0.25)
+    plan = plan_of(
+        disks((288, 384)),
+        size=(96, 160),
+        batch=3,
+        precision="bfloat16",
+        learning_rate=0.01,
+        steps=77,
+        spec=spec,
+        seed=5,
+        focal=2.0,
+    )
+    assert plan.preprocessing.size == (96, 160)
+    assert plan.preprocessing.scale is None
+    assert (plan.batch, plan.precision, plan.learning_rate) == (3, "bfloat16", 0.01)
+    assert (plan.steps, plan.budget, plan.seed) == (77, None, 5)
+    assert plan.spec == spec
+    assert plan.loss.focal == 2
+    native = plan_of(disks((288, 384)), scale=0.5).preprocessing
+    assert native.scale == 0.5
+    assert plan_of(disks((288, 384)), scale=0.5, size=(64, 64)).preprocessing.size == (64, 64)
+
+
+def test_rare_categories_are_weighed_more_on_request():
+    mask = np.zeros((64, 64))
+    mask[:8] = 1
+    mask[8:10] = 2
+    samples = [one(mask, seed) for seed in range(3)]
+    assert plan_of(samples, task=STREET).loss.category_weights is None
+    weights = plan_of(samples, task=STREET, balance=True).loss.category_weights
+    assert len(weights) == 4
+    assert weights[0] < weights[1] < weights[2]
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        ({"steps": 0}, "--steps must be at least 1; got 0."),
+        ({"batch": -1}, "--batch must be at least 1; got -1."),
+        ({"seed": -1}, "--seed must be at least 0; got -1."),
+        ({"focal": -0.5}, "--focal must be at least 0; got -0.5."),
+        ({"budget": 0}, "--budget must be a number above 0; got 0."),
+        ({"learning_rate": float("nan")}, "--learning-rate must be a number above 0; got nan."),
+        ({"scale": float("inf")}, "--scale must be a number above 0; got inf."),
+    ],
+)
+def test_wishes_that_cannot_be_are_sentences(wish, sentence):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  the whole text follows
+        Wishes(**wish)
+    assert str(caught.value) == sentence
+
+
+@pytest.fixture
+def stopwatch(monkeypatch):
+    """Set the seconds and the first loss of a step in each precision."""
+
+    def set_to(**trials):
+        monkeypatch.setattr(planning, "_precisions", lambda: list(trials))
+        monkeypatch.setattr(planning, "_try_steps", lambda name, *_: trials[name])
+
+    return set_to
+
+
+@pytest.fixture
+def timed(tmp_path):
+    run = tiny_training(tmp_path)
+
+    def time_it(budget=100.0, spent=0.0, chosen=None, **changes):
+        plan = replace(PLAN, budget=budget, **changes)
+        return time_plan(plan, run.batches, network_of(PLAN), spent, chosen=chosen)
+
+    return time_it
+
+
+def test_the_budget_becomes_steps(stopwatch, timed):
+    stopwatch(float32=(0.5, 1.0))
+    assert timed(100).steps == 190
+    assert timed(100, spent=45).steps == 100
+    assert timed(None, steps=33).steps == 33
+
+
+def test_the_faster_precision_that_is_right_is_taken(stopwatch, timed):
+    stopwatch(float32=(0.5, 1.0), bfloat16=(0.2, 1.01))
+    plan = timed()
+    assert plan.precision == "bfloat16"
+    assert any("float32 takes 2.5 times as long" in line for line in plan.reasons)
+    stopwatch(float32=(0.2, 1.0), bfloat16=(0.5, 1.0))
+    assert timed().precision == "float32"
+    stopwatch(float32=(0.5, 1.0), bfloat16=(0.2, 1.3))  # fast, but wrong
+    assert timed().precision == "float32"
+    stopwatch(float32=(0.5, 1.0), bfloat16=(0.2, float("nan")))
+    assert timed().precision == "float32"
+    stopwatch(float32=(0.5, float("nan")), bfloat16=(0.2, float("nan")))  # the loop will say so
+    assert timed().steps > 0
+
+
+def test_a_chosen_precision_is_taken(stopwatch, timed):
+    stopwatch(float32=(0.2, 1.0), bfloat16=(0.5, 1.0))
+    plan = timed(chosen="bfloat16")
+    assert plan.precision == "bfloat16"
+    assert plan.steps == 190
+
+
+@pytest.mark.parametrize("spent", [0.0, 3.0, 400.0])
+def test_a_budget_too_short_is_a_sentence_that_helps(stopwatch, timed, spent):
+    stopwatch(float32=(1.0, 1.0))
+    with pytest.raises(BudgetError, match=r"at least 10 steps; a step of 2 images") as caught:
+        timed(spent + 5, spent=spent)
+    words = str(caught.value).split()
+    assert f"{spent:.0f} s of {spent + 5:.0f} s are gone" in str(caught.value)
+    advice = float(words[words.index("least", words.index("Give")) + 1])
+    assert timed(advice, spent=spent).steps >= 10
+
+
+def test_the_average_follows_the_length_of_the_training(stopwatch, timed):
+    stopwatch(float32=(1.0, 1.0))
+    short, middle, long = (timed(seconds).ema for seconds in (20, 1000, 100000))
+    assert short == 0.9
+    assert middle == pytest.approx(np.exp(-1 / (0.03 * 950)))
+    assert long == 0.999
+
+
+def test_timing_changes_neither_network_nor_batches(tmp_path):
+    run = tiny_training(tmp_path)
+    before = {n: t.clone() for n, t in run.network.state_dict().items()}
+    plan = time_plan(replace(PLAN, budget=60.0), run.batches, run.network, 0.0, chosen="float32")
+    assert plan.steps >= 10
+    assert all((before[n] == t).all() for n, t in run.network.state_dict().items())
+    assert run.network.training
+    assert np.array_equal(run.batches.samples[0].image, sample(0).image)
