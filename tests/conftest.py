@@ -1,17 +1,9 @@
 import os
+import shutil
 from pathlib import Path
 
 import pytest
-
-#: a training of two seconds, for tests that need a model of any quality
-TINY = {
-    "steps": 4,
-    "size": 32,
-    "batch": 2,
-    "width": 0.125,
-    "precision": "float32",
-    "start": "none",
-}
+from command_line import TINY
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +32,53 @@ def tiny_run(drawn, tmp_path_factory):
 
     run = tmp_path_factory.mktemp("tiny") / "run"
     return train(drawn, run, display=Display(quiet=True), **TINY).folder
+
+
+@pytest.fixture
+def run_cli(capsys):
+    """Run a command in this process; its exit code, its output and its errors come back."""
+
+    from segmentare.interfaces import cli
+
+    def run(*words):
+        try:
+            code = cli.main([str(word) for word in words])
+        except SystemExit as left:
+            code = left.code
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def refused(run_cli):
+    """Run a command that cannot work; its one sentence comes back."""
+
+    def run(*words):
+        code, output, errors = run_cli(*words)
+        assert code == 2, errors
+        assert output == ""
+        assert errors.startswith("Error: ")
+        assert errors.count("\n") == 1
+        assert errors.endswith((".\n", ".'\n"))
+        assert "Traceback" not in errors
+        return errors.removeprefix("Error: ").strip()
+
+    return run
+
+
+@pytest.fixture
+def photos(drawn, tmp_path):
+    """A copy of the drawn dataset, to be spoiled."""
+    folder = tmp_path / "photos"
+    shutil.copytree(drawn, folder)
+    (folder / "labels.csv").unlink()
+    return folder
+
+
+@pytest.fixture
+def model(tiny_run, tmp_path):
+    """A copy of the tiny model, to be spoiled."""
+    shutil.copytree(tiny_run, tmp_path / "model")
+    return tmp_path / "model"

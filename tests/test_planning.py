@@ -5,12 +5,12 @@ import pytest
 from tiny_training import PLAN, TASK, network_of, sample
 from tiny_training import training as tiny_training
 
-from segmentare import planning
 from segmentare.annotations import Category, Sample, Segmentation
 from segmentare.errors import BudgetError
 from segmentare.networks.network import NetworkSpec
 from segmentare.planning import Wishes, common_uprightness, make_plan, time_plan
 from segmentare.tasks import Semantic
+from segmentare.training import trials
 
 STREET = Semantic(tuple(Category(f"kind {i}", (i, i, i)) for i in range(4)))
 
@@ -78,6 +78,15 @@ def test_less_time_never_makes_larger_images():
     ]
     assert areas == sorted(areas)
     assert areas[0] < areas[-1]
+
+
+def test_a_slower_machine_takes_smaller_images():
+    fast, slow = (
+        make_plan(disks((288, 384)), 200, TASK, Wishes(budget=300.0), speed=speed)
+        for speed in (2e6, 1e5)
+    )
+    assert np.prod(fast.preprocessing.size) > np.prod(slow.preprocessing.size)
+    assert trials.speed(PLAN.spec, TASK.heads) > 1000
 
 
 def test_more_images_in_the_same_time_are_smaller():
@@ -192,9 +201,9 @@ def test_wishes_that_cannot_be_are_sentences(wish, sentence):
 def stopwatch(monkeypatch):
     """Set the seconds and the first loss of a step in each precision."""
 
-    def set_to(**trials):
-        monkeypatch.setattr(planning, "_precisions", lambda: list(trials))
-        monkeypatch.setattr(planning, "_try_steps", lambda name, *_: trials[name])
+    def set_to(**steps):
+        monkeypatch.setattr(trials, "precisions", lambda: list(steps))
+        monkeypatch.setattr(trials, "try_steps", lambda name, *_: steps[name])
 
     return set_to
 

@@ -9,10 +9,9 @@ import time
 
 import numpy as np
 import pytest
+from command_line import TRAIN
 
 from segmentare.checkpoint import load_model
-
-TINY = "--size 32 --batch 2 --width 0.125 --precision float32 --start none --quiet".split()
 
 KILLED_AT_16 = """
 import os, signal, sys
@@ -47,7 +46,7 @@ def finish(process, seconds=60):
 
 
 def test_a_killed_run_resumes_and_ends_as_the_unbroken_one(drawn, tmp_path):
-    words = ["--steps", 24, *TINY]
+    words = [*TRAIN, "--steps", 24]
     killed = start("train", drawn, "--out", tmp_path / "b", *words, script=KILLED_AT_16)
     assert finish(killed)[0] == -signal.SIGKILL
     assert not (tmp_path / "b" / "model.json").exists()
@@ -71,7 +70,7 @@ def test_a_killed_run_resumes_and_ends_as_the_unbroken_one(drawn, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_a_usable_model(drawn, tmp_path, number):
     run = tmp_path / "run"
-    process = start("train", drawn, "--out", run, "--steps", 10**6, *TINY)
+    process = start("train", drawn, "--out", run, *TRAIN, "--steps", 10**6)
     until = time.monotonic() + 60
     while not (run / "log.csv").is_file() and time.monotonic() < until:
         time.sleep(0.05)

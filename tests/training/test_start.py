@@ -73,7 +73,7 @@ def test_a_first_convolution_for_other_channels_is_adapted(model, other):
 
 def test_nothing_that_fits_is_a_sentence(tmp_path):
     save_model(tmp_path / "foreign", DESCRIPTION, {"other.weight": np.ones(3, np.float32)})
-    with pytest.raises(ModelError, match="must be of the same network; nothing in .*foreign"):
+    with pytest.raises(ModelError, match=r"must be of the same network; nothing in .*foreign"):
         load_start(network_of(PLAN), PLAN.spec, str(tmp_path / "foreign"))
 
 

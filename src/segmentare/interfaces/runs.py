@@ -66,16 +66,29 @@ class Seen:
 
 
 def write_split_file(
-    folder: Path, parts: Mapping[str, Iterable[str]], contents: Mapping[str, Fingerprint], how: str
+    folder: Path,
+    parts: Mapping[str, Iterable[str]],
+    contents: Mapping[str, Fingerprint],
+    how: str,
+    before: Iterable[str] = (),
 ) -> None:
-    """Write which image went where, with its content, so that it is known again elsewhere."""
+    """Write which image went where, with its content, so that it is known again elsewhere.
+
+    Args:
+        folder: Of the run.
+        parts: Names of the images of each part.
+        contents: Of these images, by name.
+        how: One sentence on how the split was made.
+        before: Content of the images that a model the run starts from had seen.
+    """
     rows = [
         {"name": name, "part": part, **contents[name].to_dict()}
         for part in PARTS
         for name in parts[part]
     ]
     lists = {part: list(parts[part]) for part in PARTS}  # so that --split can read it
-    write_json(folder / SPLIT, {"how": how, **lists, "images": rows})
+    data = {"how": how, **lists, "images": rows, "seen_before": sorted(before)}
+    write_json(folder / SPLIT, data)
 
 
 def read_split_parts(folder: Path) -> dict[str, set[str]]:
@@ -85,7 +98,7 @@ def read_split_parts(folder: Path) -> dict[str, set[str]]:
         ModelError: The run has no split, or it is damaged.
     """
     parts: dict[str, set[str]] = {part: set() for part in PARTS}
-    for row in _rows(folder):
+    for row in _read_split(folder)[0]:
         parts[row["part"]].add(row["name"])
     return parts
 
@@ -99,21 +112,25 @@ def read_seen(folder: Path) -> Seen:
     plan = load_description(folder).get("training", {}).get("plan", {})
     parts = dict.fromkeys(seen_by_start(str(plan.get("start", ""))), "start")
     if (folder / SPLIT).is_file():
-        parts |= {row["exact"]: row["part"] for row in _rows(folder) if row["part"] != "test"}
+        rows, before = _read_split(folder)
+        parts |= dict.fromkeys(before, "start")
+        parts |= {row["exact"]: row["part"] for row in rows if row["part"] != "test"}
     return Seen(parts)
 
 
-def _rows(folder: Path) -> list[dict[str, Any]]:
+def _read_split(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return a row per image, and the content of what the starting weights had seen."""
     path = folder / SPLIT
     if not path.is_file():
         raise ModelError(
             f"To use a part of its split, the run must hold {SPLIT}; {str(folder)!r} does not."
         )
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["images"]
-        return [
+        data = json.loads(path.read_text(encoding="utf-8"))
+        rows = [
             {"name": row["name"], "part": PARTS[PARTS.index(row["part"])], "exact": row["exact"]}
-            for row in rows
+            for row in data["images"]
         ]
+        return rows, list(data.get("seen_before", ()))
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{str(path)!r} is damaged ({error}); copy the run again.") from error

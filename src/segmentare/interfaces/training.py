@@ -15,22 +15,25 @@ from typing import Any
 
 from segmentare.annotations import Sample
 from segmentare.batches import Batches, prepare
-from segmentare.checkpoint import MODEL, save_model, write_json
+from segmentare.checkpoint import MODEL, WEIGHTS, save_model, write_json
 from segmentare.datasets import open_dataset
 from segmentare.datasets.base import Dataset, Record
 from segmentare.errors import DatasetError, ModelError
 from segmentare.interfaces.display import Display, duration
 from segmentare.interfaces.loading import Loaded, load
+from segmentare.interfaces.logs import NAME as LOG
 from segmentare.interfaces.logs import Log
 from segmentare.interfaces.machine import describe_machine, now, peak_memory_gb
 from segmentare.interfaces.parts import Parts, Splitting, choose_parts
-from segmentare.interfaces.runs import write_split_file
+from segmentare.interfaces.runs import SPLIT, read_seen, write_split_file
 from segmentare.networks.inference import from_arrays, fuse, maps_function
 from segmentare.networks.layers import channels_last
 from segmentare.networks.network import Network, build_network
-from segmentare.planning import Wishes, make_plan, time_plan
+from segmentare.planning import USUAL_SPEED, Wishes, make_plan, time_plan
 from segmentare.prediction.predictor import Predictor
 from segmentare.tasks import TASKS, Task
+from segmentare.training import trials
+from segmentare.training import trials
 from segmentare.training.loop import BEST, Training
 from segmentare.training.plan import Plan
 from segmentare.training.start import load_start
@@ -38,6 +41,7 @@ from segmentare.training.state import STATE
 from segmentare.training.tuning import score_on, tune
 
 PLAN, RUN = "plan.json", "run.json"
+_SCORED = ("scores.json", "report.html")  # what is written when a run is scored
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,11 @@ def train(
     if options.resume:
         plan = _read_plan(out / PLAN)
     else:
-        plan = make_plan(_some(loaded, parts.train), len(parts.train), task, wishes, options.start)
+        speed = USUAL_SPEED
+        if wishes.steps is None and wishes.size is None:
+            speed = trials.speed(wishes.spec, task.heads)
+        some = _some(loaded, parts.train)
+        plan = make_plan(some, len(parts.train), task, wishes, options.start, speed)
     network, plan = _network(plan, task, resume=options.resume)
     samples = _prepared(dataset, loaded, parts, plan, display)
     batches = Batches(
@@ -137,10 +145,12 @@ def train(
         plan = time_plan(
             plan, batches, network, time.perf_counter() - began, chosen=wishes.precision
         )
+        known = options.start in {"default", "none", ""}
+        before = () if known else read_seen(Path(options.start)).parts
         _clear(out)
         out.mkdir(parents=True, exist_ok=True)
         write_json(out / PLAN, plan.to_dict())
-        write_split_file(out, parts.by_part(), loaded.contents, parts.how)
+        write_split_file(out, parts.by_part(), loaded.contents, parts.how, before)
     for line in plan.reasons:
         display.say(line)
     del loaded
@@ -175,9 +185,10 @@ def _check_folder(out: Path, options: Options) -> None:
 
 
 def _clear(out: Path) -> None:
-    """Remove the run that was there, now that its successor is sure to start."""
-    if (out / PLAN).exists() or (out / MODEL).exists():
-        shutil.rmtree(out)
+    """Remove the run that was there, now that its successor is sure to start, and nothing else."""
+    for name in (MODEL, WEIGHTS, PLAN, RUN, STATE, BEST, SPLIT, LOG, *_SCORED):
+        (out / name).unlink(missing_ok=True)
+    shutil.rmtree(out / "tensorboard", ignore_errors=True)
 
 
 def _check_data(dataset: Dataset, loaded: Loaded, options: Options, display: Display) -> None:

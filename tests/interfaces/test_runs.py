@@ -1,0 +1,148 @@
+"""What may and may not happen to the folder of a run."""
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+from command_line import TRAIN, contents
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--budget", "soon"], "A time must be such as"),
+        (["--size", "31"], "A size must be pixels"),
+        (["--steps", "0"], "--steps must be at least 1"),
+        (["--batch", "-1"], "--batch must be at least 1"),
+        (["--seed", "-1"], "--seed must be at least 0"),
+        (["--learning-rate", "nan"], "--learning-rate must be a number above 0"),
+        (["--learning-rate", "1e9"], "--learning-rate"),
+        (["--width", "0"], "a width above 0"),
+        (["--depth", "9"], "depth of encoder 'resnet' must be 2 to 6"),
+        (["--val", "1.5"], "shares of validation and test"),
+        (["--network", "fnet"], "network must be one of"),
+        (["--encoder", "tree"], "encoder of a unet must be one of"),
+        (["--task", "telepathy"], "task must be one of semantic"),
+        (["--reader", "glasses"], "reader must be one of"),
+        (["--split", "nowhere.json"], "split 'nowhere.json' must be JSON"),
+        (["--by", "mood"], "label to stratify by must be one of"),
+        (["--groups", "nowhere"], "Groups must be a label"),
+        (["--start", "nowhere"], "A model folder must hold model.json"),
+        (["--precision", "float8"], "invalid choice: 'float8'"),
+    ],
+)
+def test_options_that_cannot_be(refused, drawn, tmp_path, words, sentence):
+    assert sentence in refused("train", drawn, "--out", tmp_path / "run", *TRAIN, *words)
+    assert not (tmp_path / "run" / "model.json").exists()
+
+
+def test_a_run_that_exists_is_not_touched(refused, drawn, model):
+    before = contents(model)
+    assert "holds a run already (model.json)" in refused("train", drawn, "--out", model, *TRAIN)
+    assert contents(model) == before
+
+
+def test_a_folder_of_other_files_is_not_touched_even_with_overwrite(refused, drawn, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    for extra in ([], ["--overwrite"]):
+        sentence = refused("train", drawn, "--out", tmp_path, *TRAIN, *extra)
+        assert "it holds other files" in sentence
+    (tmp_path / "file").write_text("mine")
+    assert "must be a folder" in refused("train", drawn, "--out", tmp_path / "file", *TRAIN)
+
+
+def test_overwrite_replaces_the_run_and_nothing_else(run_cli, drawn, model):
+    (model / "notes.txt").write_text("mine")
+    before = (model / "weights.safetensors").read_bytes()
+    code, _, errors = run_cli("train", drawn, "--out", model, "--overwrite", *TRAIN, "--seed", 3)
+    assert code == 0, errors
+    assert (model / "weights.safetensors").read_bytes() != before
+    assert (model / "notes.txt").read_text() == "mine"
+
+
+def test_a_budget_too_short_keeps_the_run_that_was_there(refused, monkeypatch, drawn, model):
+    monkeypatch.setattr("segmentare.training.trials.try_steps", lambda *_: (5.0, 1.0))
+    before = contents(model)
+    words = [word for word in TRAIN if word not in {"--steps", "4"}]
+    sentence = refused("train", drawn, "--out", model, "--overwrite", "--budget", "20s", *words)
+    assert "must last for at least 10 steps" in sentence
+    assert contents(model) == before
+
+
+def test_nothing_to_resume(refused, drawn, model, tmp_path):
+    before = contents(model)
+    assert "To resume" in refused("train", drawn, "--out", model, "--resume")
+    assert "To resume" in refused("train", drawn, "--out", tmp_path / "new", "--resume")
+    assert contents(model) == before
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "{}", '{"spec": 1}'])
+def test_a_damaged_plan_cannot_be_resumed(refused, drawn, model, text):
+    (model / "training_state.safetensors").write_bytes(b"")
+    (model / "plan.json").write_text(text)
+    assert "plan.json' is damaged" in refused("train", drawn, "--out", model, "--resume")
+
+
+def test_ctrl_c_while_the_data_is_read(run_cli, monkeypatch, drawn, tmp_path):
+    def press(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("segmentare.interfaces.training.load", press)
+    code, output, errors = run_cli("train", drawn, "--out", tmp_path / "run", *TRAIN)
+    assert (code, output, errors) == (130, "", "Stopped.\n")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_result_as_json(run_cli, drawn, tmp_path):
+    code, output, _ = run_cli("train", drawn, "--out", tmp_path / "run", "--json", *TRAIN)
+    assert code == 0
+    result = json.loads(output)
+    assert result["run"] == str(tmp_path / "run")
+    assert result["test"]["part"] == "test"
+    assert result["test"]["images"] == result["data"]["images"]["test"]
+
+
+def fill_disk(monkeypatch, name=""):
+    """Let files whose name begins like this break off."""
+    usual = Path.write_bytes
+
+    def write(self, data):
+        if name not in self.name:
+            return usual(self, data)
+        usual(self, data[:10])
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+
+
+def test_a_full_disk_at_the_end_of_a_training_loses_nothing(
+    run_cli, refused, monkeypatch, drawn, tmp_path
+):
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        fill_disk(patch, "weights.safetensors")
+        assert refused("train", drawn, "--out", run, *TRAIN).startswith("The disk is full")
+    assert not list(run.glob("*.tmp"))
+    assert not (run / "model.json").exists()
+    code, _, errors = run_cli("train", drawn, "--out", run, "--resume", "--quiet")
+    assert code == 0, errors
+    assert (run / "model.json").exists()
+    assert (run / "report.html").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "check"])
+def test_a_full_disk_is_one_sentence(refused, monkeypatch, drawn, model, tmp_path, command):
+    before = contents(model)
+    fill_disk(monkeypatch)
+    words = {
+        "train": [drawn, "--out", model, "--overwrite", *TRAIN],
+        "predict": [model, drawn / "images", "--out", tmp_path / "masks", "--quiet"],
+        "evaluate": [model, drawn, "--json", tmp_path / "scores.json", "--quiet"],
+        "check": [drawn, "--no-page", "--json", tmp_path / "check.json", "--quiet"],
+    }[command]
+    assert refused(command, *words).startswith("The disk is full")
+    assert not [path for path in tmp_path.rglob("*.tmp") if path.is_file()]
+    if command != "train":
+        assert contents(model) == before
