@@ -33,7 +33,6 @@ from segmentare.planning import USUAL_SPEED, Wishes, make_plan, time_plan
 from segmentare.prediction.predictor import Predictor
 from segmentare.tasks import TASKS, Task
 from segmentare.training import trials
-from segmentare.training import trials
 from segmentare.training.loop import BEST, Training
 from segmentare.training.plan import Plan
 from segmentare.training.start import load_start
