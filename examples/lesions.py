@@ -1,7 +1,6 @@
 """The whole way in Python: check, train, score, predict, look.
 
-    python examples/lesions.py            # on drawn lesions
-    python examples/lesions.py photos     # on your own folder
+Run it as `python examples/lesions.py` on drawn lesions, or with your own folder behind it.
 """
 
 import sys

@@ -31,6 +31,7 @@ from segmentare.training.plan import Plan
 LEAST_STEPS = 10  #: a budget for fewer is refused
 _USED = 0.95  # share of the budget that is planned; tuning and saving take the rest
 _DETAIL = 0.96  # Dice that the truth must keep when it is brought to the training size and back
+_DETAIL_CHANNELS = 16  # of the level at stride 1 where the masks are finer than stride 2
 _SIDES = 32  # sizes are multiples of this
 _SIDES_TRIED = (128, 160, 192, 224, 256, 320, 384, 448, 512, 640)
 USUAL_SPEED = 0.55e6  #: pixels a second that two cores with bfloat16 train the default network on
@@ -101,6 +102,8 @@ def make_plan(
     preprocessing = _preprocessing(samples, affordable, task, wishes, reasons)
     augmentation = _augmentation(samples, preprocessing, reasons)
     spec = replace(wishes.spec, channels=preprocessing.channels)
+    if preprocessing.scale is not None and spec.encoder == "resnet":
+        spec = replace(spec, detail=_DETAIL_CHANNELS)
     batch = wishes.batch or 8
     return Plan(
         spec=spec,

@@ -2,6 +2,8 @@
 
 import errno
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,22 @@ def test_ctrl_c_while_the_data_is_read(run_cli, monkeypatch, drawn, tmp_path):
     code, output, errors = run_cli("train", drawn, "--out", tmp_path / "run", *TRAIN)
     assert (code, output, errors) == (130, "", "Stopped.\n")
     assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_while_the_decode_is_tuned_still_writes_the_model(
+    run_cli, monkeypatch, drawn, tmp_path
+):
+    from segmentare.training.tuning import tune
+
+    def press(*words):
+        os.kill(os.getpid(), signal.SIGINT)
+        return tune(*words)
+
+    monkeypatch.setattr("segmentare.interfaces.training.tune", press)
+    code, _, errors = run_cli("train", drawn, "--out", tmp_path / "run", *TRAIN)
+    assert code == 0, errors
+    assert (tmp_path / "run" / "report.html").is_file()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_the_result_as_json(run_cli, drawn, tmp_path):

@@ -155,8 +155,9 @@ def train(
     del loaded
     training = Training(plan, network, batches, _validation(samples[1], task, plan), out)
     training.spent = time.perf_counter() - began
-    stopped = _run(training, Log(out, plan, task.headline), display, resume=options.resume)
-    return _finish(training, dataset, parts, samples[1], began, stopped=stopped)
+    with stop_on_signal(training, display):
+        stopped = _run(training, Log(out, plan, task.headline), display, resume=options.resume)
+        return _finish(training, dataset, parts, samples[1], began, stopped=stopped)
 
 
 def _check_folder(out: Path, options: Options) -> None:
@@ -280,7 +281,7 @@ def _validation(samples: list[Sample[Any]], task: Task[Any], plan: Plan) -> Any:
 def _run(training: Training, log: Log, display: Display, *, resume: bool) -> bool:
     """Run the loop under a progress bar; return whether it was stopped by Ctrl-C."""
     began, name = time.perf_counter() - training.spent, log.headline
-    with stop_on_signal(training, display), display.bar("Training", training.plan.steps) as bar:
+    with display.bar("Training", training.plan.steps) as bar:
         note = ""
         for step in training.run(resume=resume):
             log.write(step)
@@ -299,7 +300,10 @@ def _run(training: Training, log: Log, display: Display, *, resume: bool) -> boo
 
 @contextmanager
 def stop_on_signal(training: Training, display: Display) -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM) end the training in order, and the second one at once."""
+    """Let the first Ctrl-C (or SIGTERM) end the training in order, and the second one at once.
+
+    It holds until the model is written, so that a Ctrl-C while the decode is tuned loses nothing.
+    """
 
     def handle(number: int, frame: FrameType | None) -> None:
         del frame

@@ -121,24 +121,33 @@ class ResidualEncoder(Encoder):
         width: 1.0 is the paper's: 64, 64, 128, 256, 512.
         depth: Number of levels, the stem included.
         blocks: Residual blocks per level; 2 is ResNet-18.
+        detail: Channels of one more level at stride 1, a single convolution of the image, for
+            structures that are thinner than the first stride; 0 leaves it out.
     """
 
-    def __init__(self, inputs: int, width: float = 1.0, depth: int = 5, blocks: int = 2) -> None:
+    def __init__(
+        self, inputs: int, width: float = 1.0, depth: int = 5, blocks: int = 2, detail: int = 0
+    ) -> None:
         super().__init__()
         stages = [scaled(64 * 2**level, width) for level in range(depth - 1)]
         self.channels = (scaled(64, width), *stages)
         self.strides = tuple(2 ** (level + 1) for level in range(depth))
-        self.stem = ConvBlock(inputs, self.channels[0], kernel=7, stride=2)
+        pyramid = self.channels
+        self.detail = ConvBlock(inputs, detail) if detail else None
+        if detail:
+            self.channels, self.strides = (detail, *self.channels), (1, *self.strides)
+        self.stem = ConvBlock(inputs, pyramid[0], kernel=7, stride=2)
         self.levels = nn.ModuleList()
-        for level, (before, after) in enumerate(zip(self.channels, stages, strict=False)):
+        for level, (before, after) in enumerate(zip(pyramid, stages, strict=False)):
             first = ResidualBlock(before, after, stride=1 if level == 0 else 2)
             rest = (ResidualBlock(after, after) for _ in range(blocks - 1))
             self.levels.append(nn.Sequential(first, *rest))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the features of every level, finest first."""
-        features = [self.stem(x)]
-        x = F.max_pool2d(features[0], 3, stride=2, padding=1)
+        features = [] if self.detail is None else [self.detail(x)]
+        features.append(self.stem(x))
+        x = F.max_pool2d(features[-1], 3, stride=2, padding=1)
         for level in self.levels:
             x = level(x)
             features.append(x)

@@ -44,6 +44,7 @@ class NetworkSpec:
             level has 64 channels. Not used by `hf`.
         depth: Levels of the encoder. Not used by `hf`.
         blocks: Residual blocks per level of `resnet`; 2 is ResNet-18.
+        detail: Channels of a level at stride 1 that `resnet` may have for thin structures.
         decoder_channels: Features after each stage of the U-Net decoder, coarsest first; empty
             mirrors the encoder. Stages finer than `stride` are not used.
         stride: Image pixels per cell of the maps: 1, 2 or 4 (SegNet: 1).
@@ -56,6 +57,7 @@ class NetworkSpec:
     width: float = 1.0
     depth: int = 5
     blocks: int = 2
+    detail: int = 0
     decoder_channels: tuple[int, ...] = UNET_CHANNELS
     stride: int = 1
     backbone: dict[str, Any] | None = None
@@ -183,7 +185,7 @@ def build_encoder(spec: NetworkSpec) -> Encoder:
     elif spec.encoder == "vgg":
         encoder = VGG16Encoder(spec.channels, spec.width, spec.depth)
     else:
-        encoder = ResidualEncoder(spec.channels, spec.width, spec.depth, spec.blocks)
+        encoder = ResidualEncoder(spec.channels, spec.width, spec.depth, spec.blocks, spec.detail)
     initialize(encoder)
     return encoder
 

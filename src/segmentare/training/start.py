@@ -75,7 +75,10 @@ def _copy(network: Network, arrays: Arrays) -> int:
         for name, target in network.state_dict().items():
             if name not in arrays or name.startswith("heads."):
                 continue
-            fitted = fit(arrays[name].astype(np.float32), tuple(target.shape))
+            array, shape = arrays[name].astype(np.float32), tuple(target.shape)
+            if array.shape != shape and not name.startswith("encoder."):
+                continue  # only a first convolution may be fitted to other channels
+            fitted = fit(array, shape)
             if fitted is not None:
                 target.copy_(torch.from_numpy(fitted))
                 used += fitted.ndim > 0  # counters of BatchNorm fit every width
