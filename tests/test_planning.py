@@ -138,6 +138,21 @@ def test_a_flat_image_does_not_divide_by_zero():
     assert min(plan_of([flat]).preprocessing.std) > 0
 
 
+def test_faint_images_keep_their_numbers():
+    rng = np.random.default_rng(0)
+    faint = [
+        Sample(
+            rng.normal(3e-5, 1e-5, (40, 40, 1)).astype(np.float32),
+            Segmentation(np.eye(40, dtype=np.uint8)),
+            str(i),
+        )
+        for i in range(3)
+    ]
+    found = plan_of(faint).preprocessing
+    assert found.mean[0] == pytest.approx(3e-5, rel=0.02)
+    assert found.std[0] == pytest.approx(1e-5, rel=0.02)
+
+
 def test_most_images_decide_on_channels():
     samples = [*disks((64, 64), 3), one(np.eye(64), 9, np.uint16, 1)]
     found = plan_of(samples[::-1]).preprocessing
@@ -221,8 +236,8 @@ def timed(tmp_path):
 
 def test_the_budget_becomes_steps(stopwatch, timed):
     stopwatch(float32=(0.5, 1.0))
-    assert timed(100).steps == 190
-    assert timed(100, spent=45).steps == 100
+    assert timed(100).steps == pytest.approx(190, abs=1)
+    assert timed(100, spent=45).steps == pytest.approx(100, abs=1)
     assert timed(None, steps=33).steps == 33
 
 
@@ -245,7 +260,7 @@ def test_a_chosen_precision_is_taken(stopwatch, timed):
     stopwatch(float32=(0.2, 1.0), bfloat16=(0.5, 1.0))
     plan = timed(chosen="bfloat16")
     assert plan.precision == "bfloat16"
-    assert plan.steps == 190
+    assert plan.steps == pytest.approx(190, abs=1)
 
 
 @pytest.mark.parametrize("spent", [0.0, 3.0, 400.0])
@@ -263,7 +278,7 @@ def test_the_average_follows_the_length_of_the_training(stopwatch, timed):
     stopwatch(float32=(1.0, 1.0))
     short, middle, long = (timed(seconds).ema for seconds in (20, 1000, 100000))
     assert short == 0.9
-    assert middle == pytest.approx(np.exp(-1 / (0.03 * 950)))
+    assert middle == pytest.approx(np.exp(-1 / (0.03 * 950)), rel=1e-3)
     assert long == 0.999
 
 

@@ -163,8 +163,8 @@ def _preprocessing(
     return Preprocessing(
         channels=channels,
         dtype=dtype,
-        mean=tuple(round(float(m), 4) for m in mean),
-        std=tuple(round(float(s), 4) for s in std),
+        mean=tuple(float(f"{m:.6g}") for m in mean),
+        std=tuple(float(f"{s:.6g}") for s in std),
         size=size,
         scale=scale,
     )

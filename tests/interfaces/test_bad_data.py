@@ -103,7 +103,7 @@ def test_check_of_good_data_writes_a_page_and_json(run_cli, photos, tmp_path):
     code, output, _ = run_cli("check", photos, "--page", page, "--json", findings, "--quiet")
     assert code == 0
     assert "A training can start" in output
-    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert json.loads(findings.read_text())["images"] == 24
 
 

@@ -84,7 +84,7 @@ def test_nothing_to_resume(refused, drawn, model, tmp_path):
 def test_a_damaged_plan_cannot_be_resumed(refused, drawn, model, text):
     (model / "training_state.safetensors").write_bytes(b"")
     (model / "plan.json").write_text(text)
-    assert "plan.json' is damaged" in refused("train", drawn, "--out", model, "--resume")
+    assert "plan.json' is damaged" in refused("train", drawn, "--out", model, *TRAIN, "--resume")
 
 
 def test_ctrl_c_while_the_data_is_read(run_cli, monkeypatch, drawn, tmp_path):

@@ -40,7 +40,7 @@ def start(*words, script=None):
     )
 
 
-def finish(process, seconds=60):
+def finish(process, seconds=300):
     output, errors = process.communicate(timeout=seconds)
     return process.returncode, output, errors
 
@@ -71,8 +71,8 @@ def test_a_killed_run_resumes_and_ends_as_the_unbroken_one(drawn, tmp_path):
 def test_ctrl_c_leaves_a_usable_model(drawn, tmp_path, number):
     run = tmp_path / "run"
     process = start("train", drawn, "--out", run, *TRAIN, "--steps", 10**6)
-    until = time.monotonic() + 60
-    while not (run / "log.csv").is_file() and time.monotonic() < until:
+    until = time.monotonic() + 300
+    while not (run / "log.csv").is_file() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
     process.send_signal(number)
     code, _, errors = finish(process)

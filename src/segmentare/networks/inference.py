@@ -111,7 +111,7 @@ def load(folder: str | Path, *, flips: bool = False, device: str = "auto") -> Pr
         task = task_from_dict(description["task"])
         spec = NetworkSpec.from_dict(description["network"])
         preprocessing = Preprocessing.from_dict(description["preprocessing"])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             f"model.json in {str(folder)!r} must describe task, network and preprocessing; "
             f"{error} is missing or wrong. Copy the folder again, or train anew."
