@@ -116,6 +116,7 @@ def test_heads_above_bodies_have_an_up_and_a_down():
     assert free.mirror_y == 0.5
     assert common_uprightness(people((96, 64))) > 0.5
     assert common_uprightness(disks((96, 64), 32)) < 0.1
+    assert common_uprightness(disks((96, 64), 8)) < 0.02  # chance alone would give 1 / 8
     assert common_uprightness(people((96, 64), 5)) == 0  # too few to say
 
 

@@ -127,7 +127,7 @@ def test_golden_image_and_its_form():
 def test_summary_is_the_means_of_compute():
     metric = scores((np.roll(OBJECT, 2, axis=0), OBJECT), (EMPTY, OBJECT), (OBJECT, EMPTY))
     summary, result = metric.summary(), metric.compute()
-    assert metric.headline in summary
+    assert "dice" in summary
     for key in ("dice", "iou", "precision", "recall", "pixel_accuracy", "boundary_f", "hd95"):
         assert summary[key] == result[key]["mean"]
     assert summary["dice_pooled"] == result["dice"]["pooled"]
