@@ -278,7 +278,7 @@ def demo(
     data: Folder | None = None,
     *,
     task: str = "semantic",
-    budget: float | str = 75.0,
+    budget: float | str = 100.0,
     seed: int = 0,
     display: Display | None = None,
 ) -> Evaluation | None:

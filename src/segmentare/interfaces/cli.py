@@ -96,7 +96,7 @@ def _demo(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
     command.add_argument("--out", type=Path, default=Path("demo"), help="folder (default: demo)")
     command.add_argument("--data", type=Path, help="your own dataset instead of drawn lesions")
-    command.add_argument("--budget", default="75s", help="training time (75s)")
+    command.add_argument("--budget", default="100s", help="training time (100s)")
     command.add_argument("--seed", type=int, default=0, help="of everything random (0)")
     command.add_argument("--task", default="semantic", help="what is learned (semantic)")
 

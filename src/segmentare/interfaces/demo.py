@@ -21,7 +21,7 @@ def demo(
     data: str | Path | None = None,
     *,
     task: str = "semantic",
-    budget: float = 75.0,
+    budget: float = 100.0,
     seed: int = 0,
     display: Display | None = None,
 ) -> Evaluation | None:
