@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 from command_line import TRAIN, contents
 
+from segmentare import geometry
+from segmentare.datasets.fingerprints import fingerprint
+from segmentare.datasets.synthetic import draw_lesion
+from segmentare.interfaces.runs import Seen
+
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
@@ -164,3 +169,16 @@ def test_a_full_disk_is_one_sentence(refused, monkeypatch, drawn, model, tmp_pat
     assert not [path for path in tmp_path.rglob("*.tmp") if path.is_file()]
     if command != "train":
         assert contents(model) == before
+
+
+def test_a_smaller_copy_is_recognized_and_another_picture_is_not():
+    seen_picture, other = (draw_lesion(seed, (192, 256)).image for seed in (1, 2))
+    content = fingerprint(seen_picture)
+    seen = Seen({content.exact: "train"}, [content])
+    seen.look("same", fingerprint(seen_picture))
+    seen.look("smaller", fingerprint(geometry.resample(seen_picture, (96, 128))))
+    seen.look("other", fingerprint(other))
+    assert seen.names() == ["same"]
+    seen.settle()
+    assert seen.names() == ["same", "smaller"]
+    assert "trained on 2" in seen.sentence()

@@ -150,6 +150,7 @@ def score(
             calibration.update(predicted, sample.annotation)
         if pictures:
             shots[record.name] = _picture(sample, predicted, predictor)
+    seen.settle()
     if len(failed) == len(records):
         raise DatasetError(f"None of {len(records)} images could be scored. {failed[0][1]}")
     rows = metric.per_image()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from segmentare.checkpoint import load_description, write_json
-from segmentare.datasets.fingerprints import Fingerprint
+from segmentare.datasets.fingerprints import Fingerprint, near_duplicates
 from segmentare.errors import ModelError
 from segmentare.training.start import seen_by_start
 
@@ -21,19 +21,35 @@ PARTS = ("train", "val", "test")
 class Seen:
     """Recognizes images by their content: those a model was trained on, chosen by, or started from.
 
+    The same pixels are recognized at once, copies of another size or compression by `settle`.
+
     Attributes:
-        parts: Content of every such image -> `train`, `val` or `start`.
+        parts: Exact content of every such image -> `train`, `val` or `start`.
+        pictures: Fingerprints of the images of the run's own train and val parts.
         found: Name of each recognized image -> the part it was seen in.
+        unknown: Fingerprints of the images that were looked at and not recognized, by name.
     """
 
     parts: Mapping[str, str] = field(default_factory=dict)
+    pictures: Sequence[Fingerprint] = ()
     found: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, Fingerprint] = field(default_factory=dict)
 
     def look(self, name: str, content: Fingerprint) -> None:
         """Note whether the image of this content was seen."""
         part = self.parts.get(content.exact)
-        if part is not None:
+        if part is None:
+            self.unknown[name] = content
+        else:
             self.found[name] = part
+
+    def settle(self) -> None:
+        """Recognize copies of another size or compression among the images looked at."""
+        names, count = list(self.unknown), len(self.pictures)
+        for i, j in near_duplicates([*self.pictures, *self.unknown.values()]):
+            if i < count <= j:
+                self.found[names[j - count]] = self.parts[self.pictures[i].exact]
+        self.unknown.clear()
 
     def names(self) -> list[str]:
         """Return the names of the recognized images."""
@@ -114,7 +130,9 @@ def read_seen(folder: Path) -> Seen:
     if (folder / SPLIT).is_file():
         rows, before = _read_split(folder)
         parts |= dict.fromkeys(before, "start")
-        parts |= {row["exact"]: row["part"] for row in rows if row["part"] != "test"}
+        own = [row for row in rows if row["part"] != "test"]
+        parts |= {row["content"].exact: row["part"] for row in own}
+        return Seen(parts, [row["content"] for row in own])
     return Seen(parts)
 
 
@@ -128,7 +146,11 @@ def _read_split(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         rows = [
-            {"name": row["name"], "part": PARTS[PARTS.index(row["part"])], "exact": row["exact"]}
+            {
+                "name": row["name"],
+                "part": PARTS[PARTS.index(row["part"])],
+                "content": Fingerprint.from_dict(row),
+            }
             for row in data["images"]
         ]
         return rows, list(data.get("seen_before", ()))
