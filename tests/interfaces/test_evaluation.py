@@ -7,10 +7,12 @@ import pytest
 from command_line import TINY
 from PIL import Image
 
+from segmentare.datasets.synthetic import write_dataset
 from segmentare.errors import DatasetError
 from segmentare.interfaces import cli
 from segmentare.interfaces.api import compare, evaluate, train
 from segmentare.interfaces.display import Display
+from segmentare.interfaces.runs import read_split_parts
 
 QUIET = Display(quiet=True)
 
@@ -105,13 +107,22 @@ def test_seen_images_are_recognized_renamed_and_saved_anew(tiny_run, drawn, tmp_
     assert "is not a score" in result["seen"]["note"]
 
 
-def test_a_changed_pixel_makes_another_image(tiny_run, drawn, tmp_path):
+def test_a_copy_with_other_pixels_is_still_recognized_and_new_pictures_are_not(
+    tiny_run, drawn, tmp_path
+):
     shutil.copytree(drawn, tmp_path / "others")
     for path in (tmp_path / "others" / "images").iterdir():
         pixels = cv2.imread(str(path))
-        pixels[0, 0] ^= 1
-        cv2.imwrite(str(path), pixels)
+        cv2.imwrite(str(path), cv2.resize(pixels, None, fx=2, fy=2))
+        mask = tmp_path / "others" / "masks" / path.name
+        large = cv2.resize(cv2.imread(str(mask), 0), None, fx=2, fy=2, interpolation=0)
+        cv2.imwrite(str(mask), large)
     result = evaluate(tiny_run, tmp_path / "others", display=QUIET).to_dict()
+    own = read_split_parts(tiny_run)
+    assert set(result["seen"]["names"]["train"]) == own["train"]
+    assert set(result["seen"]["names"]["val"]) == own["val"]
+    strangers = write_dataset(tmp_path / "strangers", 6, seed=7_000_000, size=(48, 64))
+    result = evaluate(tiny_run, strangers, display=QUIET).to_dict()
     assert result["seen"]["trained_on"] == result["seen"]["chosen_by"] == 0
 
 
