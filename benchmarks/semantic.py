@@ -27,7 +27,7 @@ ROWS = {
     "ph2-10m": ("ph2", "10m", "dice", 0.925, 0.95),
     "ccp-15m": ("person_ccp", "15m", "iou", 0.88, 0.95),
     "wbc-5m": ("blood_cells_wbc", "5m", "dice", 0.90, 0.95),
-    "camvid-15m": ("camvid", "15m", "miou", 0.45, 0.60),
+    "camvid-10m": ("camvid", "10m", "miou", 0.45, 0.60),
     "camvid-30m": ("camvid", "30m", "miou", 0.45, 0.60),
     "drive-15m": ("retina_drive", "15m", "dice", 0.75, 0.82),
 }

@@ -9,7 +9,7 @@ WORDS = {
     "ph2-10m": "PH², lesion, Dice per image",
     "ccp-15m": "person_ccp, silhouette, IoU per image",
     "wbc-5m": "blood_cells_wbc, nucleus and cytoplasm, Dice per image",
-    "camvid-15m": "CamVid `test`, 11 categories, mIoU",
+    "camvid-10m": "CamVid `test`, 11 categories, mIoU",
     "camvid-30m": "CamVid `test`, 11 categories, mIoU",
     "drive-15m": "DRIVE `test`, vessels in the field of view, Dice per image",
 }

@@ -30,6 +30,7 @@ from segmentare.training.plan import Plan
 
 LEAST_STEPS = 10  #: a budget for fewer is refused
 _USED = 0.95  # share of the budget that is planned; tuning and saving take the rest
+_FINE = 0.9  # masks that keep less than this Dice at the usual size are finer than it
 _DETAIL = 0.96  # Dice that the truth must keep when it is brought to the training size and back
 _DETAIL_CHANNELS = 16  # of the level at stride 1 where the masks are finer than stride 2
 _SIDES = 32  # sizes are multiples of this
@@ -145,15 +146,17 @@ def _preprocessing(
     scale = wishes.scale
     area = float(_USUAL)
     if wishes.size is None and scale is None:
-        area = _enough_detail(samples, task.categories, own_area)
-        if area > max(affordable, _USUAL):
-            scale, area = 1.0, float(_USUAL)
+        kept = _detail_kept(samples, task.categories, _USUAL)
+        if own_area > _USUAL and kept < _FINE:
+            scale = 1.0
             reasons.append(
-                "Scale: the images' own pixels, in windows; smaller images would lose the fine "
-                f"parts of the masks, and whole ones ({_side(own_area)} px a side) cost too much."
+                "Scale: the images' own pixels, in windows; at "
+                f"{_side(_USUAL)} px a side the masks would keep {100 * kept:.0f} % of themselves."
             )
         else:
-            area = max(area, min(affordable, _USUAL, 2.5 * own_area))
+            wanted = _enough_detail(samples, task.categories, own_area)
+            usual = min(affordable, _USUAL, 2.5 * own_area)
+            area = min(max(wanted, usual), max(affordable, _USUAL))
     size = wishes.size or _size(area, 1.0 if scale else aspect)
     if scale is None:
         reasons.append(
