@@ -134,7 +134,9 @@ def test_a_damaged_or_foreign_model(refused, drawn, model, tmp_path, command, sp
     assert not (tmp_path / "masks").exists()
 
 
-@pytest.mark.parametrize("text", ["{", "{}", '{"images": [{"name": "a", "exact": "b", "part": "x"}]}'])
+@pytest.mark.parametrize(
+    "text", ["{", "{}", '{"images": [{"name": "a", "exact": "b", "part": "x"}]}']
+)
 def test_a_damaged_split(refused, drawn, model, text):
     (model / "split.json").write_text(text)
     assert "split.json' is damaged" in refused("evaluate", model, drawn, "--part", "test")
