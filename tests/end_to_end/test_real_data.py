@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import TINY
-from PIL import Image
+from PIL import Image, ImageOps
 
 from segmentare.annotations import is_binary
 from segmentare.datasets import open_dataset
 from segmentare.datasets.images import read_image
 from segmentare.interfaces.api import predict, train
 from segmentare.interfaces.display import Display
-from segmentare.prediction.cutout import place
 
 pytestmark = pytest.mark.slow
 
@@ -103,8 +102,9 @@ def test_labels_and_parts_of_the_sets(whole):
 
 def test_a_person_before_a_background(data, tmp_path):
     portraits = open_dataset(data / "person_portraits")
-    few = copy_some(portraits, 8, tmp_path / "few")
-    run = train(few, tmp_path / "run", display=QUIET, **{**TINY, "allow_duplicates": True})
+    few = copy_some(portraits, 12, tmp_path / "few")
+    longer = {**TINY, "steps": 80, "batch": 4, "learning_rate": 1e-2, "size": 64}
+    run = train(few, tmp_path / "run", display=QUIET, **longer)
     person = portraits.records[3].image
     background = min((data / "camvid" / "CamVid" / "test").iterdir())
     out = tmp_path / "tv"
@@ -120,7 +120,7 @@ def test_a_person_before_a_background(data, tmp_path):
     inside, outside = rgba[..., 3] == 255, rgba[..., 3] == 0
     assert mask[inside].min(initial=255) == 255
     assert mask[outside].max(initial=0) == 0
-    beach = place(np.zeros_like(rgba), read_image(background))
+    beach = np.array(ImageOps.fit(Image.open(background), picture.shape[1::-1]))
     for where, expected in ((inside, picture), (outside, beach)):  # JPEG keeps colors, nearly
         assert np.abs(placed - expected)[where].sum() <= 10 * 3 * where.sum()
-    assert (inside | outside).any()
+        assert where.mean() > 0.01

@@ -134,10 +134,16 @@ def test_a_damaged_or_foreign_model(refused, drawn, model, tmp_path, command, sp
     assert not (tmp_path / "masks").exists()
 
 
-@pytest.mark.parametrize(
-    "text", ["{", "{}", '{"images": [{"name": "a", "exact": "b", "part": "x"}]}']
-)
-def test_a_damaged_split(refused, drawn, model, text):
-    (model / "split.json").write_text(text)
+@pytest.mark.parametrize("damage", ["no JSON", "no images", "no content", "an unknown part"])
+def test_a_damaged_split(refused, drawn, model, damage):
+    path = model / "split.json"
+    split = json.loads(path.read_text())
+    if damage == "no images":
+        del split["images"]
+    elif damage == "no content":
+        del split["images"][0]["exact"]
+    elif damage == "an unknown part":
+        split["images"][0]["part"] = "x"
+    path.write_text("{" if damage == "no JSON" else json.dumps(split))
     assert "split.json' is damaged" in refused("evaluate", model, drawn, "--part", "test")
     assert "split.json' is damaged" in refused("evaluate", model, drawn)
