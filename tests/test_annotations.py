@@ -15,6 +15,7 @@ from segmentare.annotations import (
     distinct_color,
     foreground_ids,
     is_binary,
+    relabel,
 )
 
 SKIN = Category("skin", (0, 0, 0), background=True)
@@ -156,3 +157,29 @@ def test_samples_start_without_labels_of_their_own():
     one, two = (Sample(np.zeros((2, 4, 3), np.uint8), BOTH, name) for name in "ab")
     assert one.labels == {}
     assert one.labels is not two.labels
+
+
+# --- objects -------------------------------------------------------------------------------------
+
+
+def test_ids_become_one_to_n_in_the_order_they_had():
+    gaps = np.array([[0, 900, 900], [7, 0, 12]], np.int32)
+    assert relabel(gaps).tolist() == [[0, 3, 3], [1, 0, 2]]
+    huge = np.array([[16_000_000, 5], [5, 0]], np.int32)  # a color, as COCO writes ids
+    assert relabel(huge).tolist() == [[2, 1], [1, 0]]
+    assert relabel(huge[:1]).tolist() == [[2, 1]]
+    assert relabel(np.zeros((2, 3), np.int32)).tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert relabel(np.zeros((0, 3), np.int32)).shape == (0, 3)
+    assert relabel(gaps).dtype == relabel(huge).dtype == np.int32
+
+
+def test_scores_stay_with_their_objects():
+    ids = np.array([[1, 1, 2, 2]], np.int32)
+    scores = np.array([0.9, 0.4], np.float32)
+    found = Segmentation((ids > 0).astype(np.uint8), ids, scores=scores)
+    mirrored = found.warp(geometry.flip(found.size), found.size)
+    assert mirrored.instance.tolist() == [[2, 2, 1, 1]]
+    assert mirrored.scores.tolist() == scores.tolist()
+    assert found.resize((2, 8)).scores.tolist() == scores.tolist()
+    with pytest.raises(ValueError, match="one number for each instance id up to 2"):
+        Segmentation(found.category, ids, scores=scores[:1])

@@ -92,11 +92,14 @@ class Segmentation:
             semantic segmentation, which does not tell objects apart.
         probability: How sure a prediction is of each pixel's category, float32 of shape (H, W) in
             0 to 1; for a binary task the probability of the object. `None` in a truth.
+        scores: How sure a prediction is of each object, float32 in 0 to 1; that of instance id i
+            stands at i - 1. `None` in a truth.
     """
 
     category: NDArray[np.uint8]
     instance: NDArray[np.int32] | None = None
     probability: NDArray[np.float32] | None = None
+    scores: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if self.category.ndim != 2:
@@ -109,6 +112,13 @@ class Segmentation:
                 raise ValueError(
                     f"The {name} map must have the shape of the category map, "
                     f"{self.category.shape}; got {other.shape}."
+                )
+        if self.scores is not None:
+            largest = 0 if self.instance is None else int(self.instance.max(initial=0))
+            if self.scores.shape != (len(self.scores),) or len(self.scores) < largest:
+                raise ValueError(
+                    f"Scores must have one number for each instance id up to {largest}; got an "
+                    f"array of shape {self.scores.shape}."
                 )
 
     @property
@@ -123,6 +133,7 @@ class Segmentation:
         return Segmentation(
             geometry.warp(self.category, affine, size, fill=UNLABELED),
             None if instance is None else geometry.warp(instance, affine, size, fill=0),
+            scores=self.scores,
         )
 
     def resize(self, size: Size) -> Segmentation:
@@ -131,7 +142,28 @@ class Segmentation:
         return Segmentation(
             geometry.resample_labels(self.category, size),
             None if instance is None else geometry.resample_labels(instance, size),
+            scores=self.scores,
         )
+
+
+def relabel(instance: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the instance ids as 1 to n in the order they had, 0 staying 0.
+
+    Args:
+        instance: Ids of any size, 0 or more, of any shape.
+    """
+    largest = int(instance.max(initial=0))
+    if largest > 4 * instance.size + 256:  # ids that hold a color, as COCO's do
+        values, places = np.unique(instance, return_inverse=True)
+        first = 0 if values[0] == 0 else 1
+        return (places.reshape(instance.shape) + first).astype(np.int32)
+    there = np.bincount(instance.ravel(), minlength=largest + 1) > 0
+    there[0] = False
+    if there[1:].all():
+        return instance
+    table = (np.cumsum(there) * there).astype(np.int32)
+    renumbered: NDArray[np.int32] = table[instance]
+    return renumbered
 
 
 A = TypeVar("A", bound=Segmentation)  #: kind of annotation

@@ -82,11 +82,65 @@ KNOWN_SCORES = {
         "The share of labeled pixels with the right category. It is large for any model where "
         "background prevails, so it should not be read alone.",
     ),
+    "accuracy@0.5": ScoreText(
+        "Accuracy at IoU 0.5",
+        "Matched / (matched + invented + missed) objects, where a match has an IoU of at least "
+        "0.5. An image without any object scores 1 if none was predicted. Papers on cells also "
+        "call it AP, which it is not. The mean is over images; pooled means that the objects of "
+        "all images were counted together.",
+    ),
+    **{
+        f"accuracy@{threshold}": ScoreText(
+            f"Accuracy at IoU {threshold}", f"The same for matches of an IoU of {threshold}."
+        )
+        for threshold in (0.6, 0.7, 0.8, 0.9)
+    },
+    "f1@0.5": ScoreText(
+        "F1 at IoU 0.5",
+        "Harmonic mean of the share of predicted objects that match a true one at an IoU of at "
+        "least 0.5 and the share of true objects that were found.",
+    ),
     "pq": ScoreText(
         "Panoptic quality",
-        "Mean IoU of the matched segments times the F1 score of finding them.",
+        "Mean IoU of the segments matched above an IoU of 0.5 (SQ) times the F1 score of finding "
+        "them (RQ), per category, then averaged. Crowds and unlabeled pixels are left out.",
     ),
-    "ap": ScoreText("AP", "Average precision over the confidence of the found objects."),
+    "sq": ScoreText(
+        "SQ", "Segmentation quality: the mean IoU of the matched segments, 0 for none."
+    ),
+    "rq": ScoreText("RQ", "Recognition quality: F1 score of finding segments above an IoU of 0.5."),
+    **{
+        f"{name}_{kind}": ScoreText(
+            f"{name.upper()} of {kind}", f"{name.upper()} averaged over the categories of {what}."
+        )
+        for kind, what in (("things", "countable objects"), ("stuff", "uncountable regions"))
+        for name in ("pq", "sq", "rq")
+    },
+    "ap": ScoreText(
+        "AP",
+        "COCO's average precision of masks: the area under precision against recall over the "
+        "confidence, mean over IoU from 0.50 to 0.95 and over categories. It looks at the 100 "
+        "surest objects per image and category only, and so is low where images hold more.",
+    ),
+    "ap50": ScoreText("AP50", "AP for matches of an IoU of 0.5."),
+    "ap75": ScoreText("AP75", "AP for matches of an IoU of 0.75."),
+    "ap_small": ScoreText("AP small", "AP of true objects up to 32 \u00d7 32 pixels of area."),
+    "ap_medium": ScoreText(
+        "AP medium", "AP of objects between 32 \u00d7 32 and 96 \u00d7 96 pixels."
+    ),
+    "ap_large": ScoreText("AP large", "AP of objects of 96 \u00d7 96 pixels and more."),
+    "boundary_ap": ScoreText(
+        "Boundary AP",
+        "AP with the smaller of the IoU of the masks and of bands along their outlines, 2 % of the "
+        "image's diagonal wide: it sees errors at the rim of large objects.",
+    ),
+    "aji": ScoreText(
+        "AJI",
+        "Aggregated Jaccard index: the common pixels of all true objects and their best "
+        "predictions over all pixels of either and of unused predictions. It charges a prediction "
+        "across several objects several times.",
+    ),
+    "aji_plus": ScoreText("AJI+", "AJI with each prediction given to at most one true object."),
     "expected_calibration_error": ScoreText(
         "Calibration error",
         "The mean distance between predicted probability and observed "

@@ -205,7 +205,9 @@ def _one_level(row: Row) -> dict[str, Any]:
     found = {name: value for name, value in row.items() if not isinstance(value, Mapping)}
     categories = row.get("categories") or {}
     for category, scores in categories.items() if len(categories) > 2 else ():
-        found[f"{category} Dice"] = scores.get("dice")
+        if scores:
+            name = min(scores, key=score_order)
+            found[f"{category} {score_text(name).title}"] = scores[name]
     return found | dict(row.get("labels") or {})
 
 

@@ -9,7 +9,15 @@ from typing import Any
 from segmentare.interfaces import charts
 from segmentare.interfaces.formatting import finite, score_order, score_text
 
-_NOT_SCORES = {"categories", "confusion", "labels", "images", "unscored"}  # shown elsewhere
+_NOT_SCORES = {
+    "categories",
+    "confusion",
+    "labels",
+    "images",
+    "unscored",
+    "objects",
+    "limits",
+}  # shown elsewhere
 _NOT_COLUMNS = {"images", "pixels_true", "pixels_predicted"}
 _MOST_COLUMNS = 8  # a wide table scrolls; more score columns than this are left out
 

@@ -1,6 +1,6 @@
 """How far a mean over a few images can be trusted: bootstrap intervals, all seeded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -44,6 +44,42 @@ def mean_with_interval(values: ArrayLike) -> dict[str, Any]:
     data = _finite(values)
     mean = float(data.mean()) if data.size else None
     return {"mean": mean, "ci95": bootstrap_interval(data)}
+
+
+def pooled_interval(
+    counts: NDArray[np.float64],
+    score: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    *,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> list[float] | None:
+    """Return the percentile bootstrap interval of a score of counts summed over the images.
+
+    Args:
+        counts: One array per image, shape (N, ...).
+        score: Returns one number per sum, (R, ...) -> (R,).
+        level: Share of such intervals that should hold the true score.
+        resamples: Number of resamples of the images.
+        seed: Seed of the draw.
+
+    Returns:
+        [low, high]; `None` for fewer than two images.
+    """
+    images = len(counts)
+    if images < 2:
+        return None
+    flat = counts.reshape(images, -1)
+    generator = np.random.default_rng(seed)
+    step = max(1, _CHUNK // max(images, flat.shape[1]))
+    scores = []
+    for start in range(0, resamples, step):
+        drawn = generator.multinomial(
+            images, np.full(images, 1 / images), min(step, resamples - start)
+        )
+        scores.append(score((drawn @ flat).reshape(-1, *counts.shape[1:])))
+    low, high = np.quantile(np.concatenate(scores), [(1 - level) / 2, (1 + level) / 2])
+    return [float(low), float(high)]
 
 
 def paired_bootstrap(
