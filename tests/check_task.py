@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from segmentare import geometry
 from segmentare.tasks import Head, Maps, Task, task_from_dict
 
 
@@ -41,6 +42,24 @@ def check_perfect_maps_score_one(task: Task, annotation) -> None:
     metric = task.metric()
     metric.update(round_trip(task, annotation, 1), annotation, "image")
     assert metric.summary()[task.headline] == 1
+
+
+def check_mirrored_maps(task: Task, annotation, stride: int = 1) -> None:
+    """Mirroring the annotation mirrors the maps, and turns the x of every vector."""
+    mirrored = annotation.warp(geometry.flip(annotation.size), annotation.size)
+    targets, others = task.encode(annotation, stride), task.encode(mirrored, stride)
+    for head in task.heads:
+        expected = targets[head.name][..., ::-1].copy()
+        if head.kind == "vectors":
+            expected[::2] *= -1
+        assert np.allclose(others[head.name], expected, atol=1e-4, equal_nan=True), head.name
+
+
+def same_objects(first, second) -> bool:
+    """Tell whether two instance maps show the same objects under whatever ids."""
+    pairs = np.unique(np.stack([first.ravel(), second.ravel()]), axis=1)
+    same = len(pairs.T) == len(np.unique(first)) == len(np.unique(second))
+    return same and ((pairs == 0).all(axis=0) == (pairs == 0).any(axis=0)).all()
 
 
 def check_settings_survive(task: Task) -> None:

@@ -5,9 +5,11 @@ from typing import Any
 
 from segmentare.errors import ModelError
 from segmentare.tasks.base import Head, Maps, Task
+from segmentare.tasks.instance import Instance
+from segmentare.tasks.panoptic import Panoptic
 from segmentare.tasks.semantic import Semantic
 
-TASKS: dict[str, type[Task[Any]]] = {task.name: task for task in (Semantic,)}
+TASKS: dict[str, type[Task[Any]]] = {task.name: task for task in (Semantic, Instance, Panoptic)}
 
 
 def task_from_dict(data: Mapping[str, Any]) -> Task[Any]:
@@ -25,4 +27,4 @@ def task_from_dict(data: Mapping[str, Any]) -> Task[Any]:
     return TASKS[name].from_dict(data)
 
 
-__all__ = ["TASKS", "Head", "Maps", "Semantic", "Task", "task_from_dict"]
+__all__ = ["TASKS", "Head", "Instance", "Maps", "Panoptic", "Semantic", "Task", "task_from_dict"]

@@ -1,5 +1,6 @@
 """Codes that several tasks share."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,3 +28,14 @@ def enlarge(maps: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
     if stride == 1:
         return maps
     return maps.repeat(stride, axis=1).repeat(stride, axis=2)
+
+
+def stretch(maps: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
+    """Enlarge maps (C, h, w) linearly, `stride` times in both directions, as predictors do.
+
+    Peaks of a map enlarged this way stay single pixels, which repeated cells would not be.
+    """
+    if stride == 1:
+        return maps
+    size = maps.shape[2] * stride, maps.shape[1] * stride
+    return np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in maps])
