@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,28 @@ READERS: dict[str, tuple[str, str]] = {
     "voc": ("voc:open_voc", "Pascal VOC (JPEGImages, SegmentationClass)"),
     "drive": ("drive:open_drive", "DRIVE (training/images, training/1st_manual, ...)"),
     "chase": ("chase:open_chase", "CHASE_DB1 (Image_01L.jpg, Image_01L_1stHO.png)"),
+    "coco_panoptic": (
+        "coco_panoptic:open_panoptic",
+        "COCO panoptic (panoptic_*.json and a folder of PNG files of that name)",
+    ),
+    "coco": ("coco:open_coco", "COCO instances (annotations/instances_*.json, image folders)"),
+    "cityscapes": ("cityscapes:open_cityscapes", "Cityscapes (leftImg8bit, gtFine)"),
+    "penn_fudan": ("penn_fudan:open_penn_fudan", "Penn-Fudan (PNGImages, PedMasks)"),
+    "yolo": ("yolo:open_yolo", "YOLO polygons (images, labels/*.txt, a YAML file with names)"),
+    "ade20k": ("ade20k:open_ade20k", "ADE20K (a.jpg, a_seg.png, a.json)"),
+    "object_masks": (
+        "object_masks:open_object_masks",
+        "a folder per image with images (one) and masks (one per object)",
+    ),
+    "labelme": ("labelme:open_labelme", "LabelMe (a.json beside a.jpg)"),
+    "ids": ("ids:open_ids", "images and maps of object ids (16-bit PNG or TIFF) in two folders"),
     "folder": ("folder:open_folder", "images and masks in two folders, or named a.jpg, a_mask.png"),
 }
 
 
-def open_dataset(root: Path | str, reader: str | None = None) -> FileDataset:
+def open_dataset(
+    root: Path | str, reader: str | None = None, task: str = "semantic"
+) -> FileDataset:
     """Open a folder of annotated images by the first reader that recognizes its layout.
 
     All mask files are looked at once, because one rule has to read them all.
@@ -35,21 +53,42 @@ def open_dataset(root: Path | str, reader: str | None = None) -> FileDataset:
     Args:
         root: The folder.
         reader: Name of the one reader to use, a key of `READERS`; `None` tries all.
+        task: Name of the task that the data are for; some layouts hold data for several, and
+            which categories there are, and whether things are told apart, depends on it.
 
     Raises:
-        DatasetError: The folder is missing, empty, or of no known layout.
+        DatasetError: The folder is missing, empty, or of no known layout, or does not hold what
+            the task needs.
     """
     root = Path(root)
     if reader is not None and reader not in READERS:
         raise DatasetError(f"The reader must be one of {', '.join(READERS)}; got '{reader}'.")
     _check_folder(root)
     for name in [reader] if reader else READERS:
-        opened = _opener(name)(root)
+        opened = _open(name, root, {"task": task, "forced": reader is not None})
         if opened is not None:
-            return opened
+            return _check_objects(opened, task)
     known = "; ".join(f"{name}: {READERS[name][1]}" for name in READERS)
     asked = f"the layout of '{reader}'" if reader else "a known layout"
     raise DatasetError(f"'{root}' must hold images in {asked}. Known layouts are {known}.")
+
+
+def _open(name: str, root: Path, options: Mapping[str, str | bool]) -> FileDataset | None:
+    """Call a reader with those of the options that it takes."""
+    opener = _opener(name)
+    taken = signature(opener).parameters
+    return opener(root, **{key: value for key, value in options.items() if key in taken})
+
+
+def _check_objects(opened: FileDataset, task: str) -> FileDataset:
+    """Refuse masks of categories alone where a task tells objects apart."""
+    if task in {"instance", "panoptic"} and opened.rule is not None:
+        raise DatasetError(
+            f"The task '{task}' needs objects that are told apart, but '{opened.root}' holds "
+            f"categories only ({opened.layout.rstrip('.')}). Give it maps of ids, or make one "
+            f"object of each connected part with 'segmentare convert {opened.root} --to ids'."
+        )
+    return opened
 
 
 def _check_folder(root: Path) -> None:
@@ -61,10 +100,10 @@ def _check_folder(root: Path) -> None:
         raise DatasetError(f"The folder '{root}' is empty; it must hold images and masks.")
 
 
-def _opener(name: str) -> Callable[[Path], FileDataset | None]:
+def _opener(name: str) -> Callable[..., FileDataset | None]:
     """Import a reader when it is first needed, for they load OpenCV."""
     module, function = READERS[name][0].split(":")
-    opener: Callable[[Path], FileDataset | None] = getattr(
+    opener: Callable[..., FileDataset | None] = getattr(
         import_module(f"segmentare.datasets.{module}"), function
     )
     return opener

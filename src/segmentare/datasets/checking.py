@@ -156,13 +156,21 @@ def _look(dataset: Dataset, index: int) -> Seen:
 
 def _measure(record: Record, image: Image, annotation: Segmentation) -> Seen:
     category = annotation.category
-    objects = ((category != 0) & (category != UNLABELED)).astype(np.uint8)
     return Seen(
         record,
         annotation.size,
         f"{image.shape[2]} channel{'s' if image.shape[2] != 1 else ''} of {image.dtype}",
         np.bincount(category.ravel(), minlength=256),
-        int(cv2.connectedComponents(objects)[0]) - 1,
+        _objects(annotation),
         hashlib.sha256(np.ascontiguousarray(category).data).hexdigest(),
         fingerprint(image),
     )
+
+
+def _objects(annotation: Segmentation) -> int:
+    """Return the number of objects: of ids where there are some, else of connected parts."""
+    if annotation.instance is not None:
+        return len(np.unique(annotation.instance[annotation.instance > 0]))
+    category = annotation.category
+    objects = ((category != 0) & (category != UNLABELED)).astype(np.uint8)
+    return int(cv2.connectedComponents(objects)[0]) - 1

@@ -24,6 +24,15 @@ def open_folder(root: Path) -> FileDataset | None:
     The pairs come from a CSV table with columns for image and mask (`df.csv`), else from list
     files with "image mask" lines (`train.txt`), else from the names of folders and files.
     """
+    opened = list_pairs(root)
+    if opened is None:
+        return None
+    folders = {r.mask.parent.parent for r in opened.records if r.mask is not None}
+    return build(opened, find_classes([root, *sorted(folders)]))
+
+
+def list_pairs(root: Path) -> FileDataset | None:
+    """List images with their mask files and labels, nothing decoded; `None` without images."""
     paths = list_images(root)
     if not paths:
         return None
@@ -34,8 +43,7 @@ def open_folder(root: Path) -> FileDataset | None:
     if not records and not any(problem.file == "" for problem in problems):
         what = f"None of the {len(paths)} image files has a mask of its own; see the list."
         opened = replace(opened, problems=(*problems, Problem("", what, stops=True)))
-    folders = {record.mask.parent.parent for record in records if record.mask is not None}
-    return build(opened, find_classes([root, *sorted(folders)]))
+    return opened
 
 
 Pairs = tuple[list[Record], list[Problem], str]

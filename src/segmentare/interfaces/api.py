@@ -15,8 +15,16 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from segmentare.datasets.checkups import Checkup
-from segmentare.interfaces import checking, evaluation, predicting, reporting, training
+from segmentare.interfaces import (
+    checking,
+    converting,
+    evaluation,
+    predicting,
+    reporting,
+    training,
+)
 from segmentare.interfaces import demo as demonstration
+from segmentare.interfaces.converting import Converted
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.evaluation import Evaluation
 from segmentare.interfaces.parts import Splitting
@@ -271,6 +279,18 @@ def predict(  # noqa: PLR0913  one argument per option of the command line
     )
     places = [images] if isinstance(images, str | Path) else images
     return predicting.predict(run, places, out, outputs, flips=flips, display=display or Display())
+
+
+def convert(
+    data: Folder,
+    out: Folder,
+    to: str,
+    *,
+    reader: str | None = None,
+    display: Display | None = None,
+) -> Converted:
+    """Write a dataset in another format; see `converting.convert`."""
+    return converting.convert(data, out, to, reader=reader, display=display or Display())
 
 
 def demo(

@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     subparsers: argparse._SubParsersAction[argparse.ArgumentParser] = root.add_subparsers(
         metavar="COMMAND", required=True, parser_class=_Parser
     )
-    for add in (_demo, _check, _train, _evaluate, _compare, _predict, _networks):
+    for add in (_demo, _check, _train, _evaluate, _compare, _predict, _convert, _networks):
         add(subparsers)
     return root
 
@@ -233,6 +233,25 @@ def _predict(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("--overwrite", action="store_true", help="replace earlier results")
     command.add_argument("--json", action="store_true", help="print a JSON line per image")
     command.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _convert(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = _command(
+        subparsers,
+        "convert",
+        "write a dataset in another format, and say what that format cannot hold",
+        "  segmentare convert photos --to coco --out photos_coco",
+    )
+    command.add_argument("data", type=Path, metavar="DATA", help="dataset folder")
+    command.add_argument(
+        "--to",
+        required=True,
+        choices=("coco", "yolo", "masks", "ids", "panoptic"),
+        help="COCO instances, YOLO polygons, masks of categories, maps of ids, COCO panoptic",
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    _data_options(command)
 
 
 def _networks(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -151,6 +151,24 @@ def predict(options: argparse.Namespace) -> int:
     return 1 if result.failed else 0
 
 
+def convert(options: argparse.Namespace) -> int:
+    """Write a dataset in another format; 1 when an image had to be left out."""
+    from segmentare.interfaces import api
+
+    result = api.convert(
+        options.data,
+        options.out,
+        options.to,
+        reader=options.reader,
+        display=_display(options),
+    )
+    if options.json:
+        print(json.dumps(result.to_dict()))
+    else:
+        print("\n".join(result.lines()))
+    return 1 if result.skipped else 0
+
+
 def networks(options: argparse.Namespace) -> int:
     """List the networks."""
     from segmentare.interfaces.tables import print_networks

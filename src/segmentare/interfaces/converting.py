@@ -1,0 +1,196 @@
+"""`segmentare convert`: a dataset in another format, and what that format cannot hold."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from segmentare.annotations import Category, Segmentation
+from segmentare.datasets import open_dataset
+from segmentare.datasets.base import Record
+from segmentare.datasets.coco_writers import CocoWriter, PanopticWriter
+from segmentare.datasets.files import FileDataset
+from segmentare.datasets.images import header, image_size
+from segmentare.datasets.object_dataset import ObjectDataset
+from segmentare.datasets.writers import (
+    IdWriter,
+    Item,
+    MaskWriter,
+    Writer,
+    YoloWriter,
+    connected_parts,
+)
+from segmentare.errors import DatasetError
+from segmentare.interfaces.display import Display
+from segmentare.objects import Flattened, Instances
+
+FORMATS: dict[str, type[Writer]] = {
+    "coco": CocoWriter,
+    "yolo": YoloWriter,
+    "masks": MaskWriter,
+    "ids": IdWriter,
+    "panoptic": PanopticWriter,
+}
+
+_WITH_STUFF = {"coco_panoptic", "cityscapes", "ade20k"}  # readers that know stuff as well
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a conversion wrote.
+
+    Attributes:
+        out: The new dataset.
+        layout: Its format in words.
+        images: Number of images written.
+        objects: Number of objects in them.
+        lost: What the format cannot hold, and how many objects, regions or images suffered.
+        notes: What is written otherwise than one may expect, and how often.
+        remarks: What the reader said of the data without leaving anything out.
+        skipped: (file, reason) of what could not be read and is not in the new dataset.
+    """
+
+    out: Path
+    layout: str
+    images: int
+    objects: int
+    lost: dict[str, int]
+    notes: dict[str, int]
+    remarks: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON-ready data."""
+        skipped = [{"file": file, "reason": reason} for file, reason in self.skipped]
+        return {**vars(self), "out": str(self.out), "skipped": skipped}
+
+    def lines(self) -> list[str]:
+        """Return the result in sentences, the losses first."""
+        with_objects = f" with {self.objects} objects" if self.objects else ""
+        said = [f"Wrote {self.images} images{with_objects} as {self.layout}."]
+        said += [f"Lost: {what} ({count})." for what, count in self.lost.items()]
+        said += ["The format holds everything that was read."] * (not self.lost)
+        said += [f"Note: {what} ({count})." for what, count in self.notes.items()]
+        said += [f"Note: {remark}" for remark in self.remarks]
+        return [*said, *(f"Skipped: {file}: {reason}" for file, reason in self.skipped)]
+
+
+def convert(
+    data: str | Path,
+    out: str | Path,
+    to: str,
+    *,
+    reader: str | None = None,
+    display: Display | None = None,
+) -> Converted:
+    """Write a dataset in another format, and say what that format cannot hold.
+
+    Images are copied as they are. Masks that do not tell objects apart give one object for each
+    connected part.
+
+    Args:
+        data: Dataset folder.
+        out: Folder of the new dataset, which must not exist or be empty; it appears whole or
+            not at all.
+        to: A key of `FORMATS`.
+        reader: Name of the reader, where the layout is not recognized rightly.
+        display: Where progress is shown; `None` shows nothing.
+
+    Raises:
+        DatasetError: The data cannot be read, or hold no usable image.
+        FileExistsError: There is something in `out`.
+        ValueError: There is no such format.
+    """
+    if to not in FORMATS:
+        raise ValueError(f"The format must be one of {', '.join(FORMATS)}; got '{to}'.")
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(f"'{out}' holds something already. Give another --out.")
+    display = display or Display(quiet=True)
+    dataset = _open(Path(data), reader, to)
+    counted = _counted(dataset)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    building = out.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        building.mkdir()
+        writer = FORMATS[to](building, counted)
+        written, skipped = _write_all(dataset, writer, display)
+        writer.finish()
+        if out.exists():
+            out.rmdir()
+        building.rename(out)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return Converted(
+        out,
+        writer.layout,
+        written,
+        writer.objects if writer.tells_apart or isinstance(dataset, ObjectDataset) else 0,
+        {what: count for what, count in writer.lost.items() if count},
+        {what: count for what, count in writer.notes.items() if count},
+        tuple(problem.what for problem in dataset.problems if not problem.stops),
+        skipped,
+    )
+
+
+def _open(data: Path, reader: str | None, to: str) -> FileDataset:
+    """Open a dataset for the task that keeps most of what it holds."""
+    try:
+        found = open_dataset(data, reader, "panoptic" if to == "panoptic" else "instance")
+        if found.reader in _WITH_STUFF:  # so that lost stuff can be told
+            found = open_dataset(data, found.reader, "panoptic")
+    except DatasetError:
+        found = open_dataset(data, reader)
+    if not found.records:
+        reasons = [problem.what for problem in found.problems if problem.stops]
+        raise DatasetError(f"'{data}' must hold images that can be read. {' '.join(reasons[-1:])}")
+    return found
+
+
+def _counted(dataset: FileDataset) -> tuple[Category, ...]:
+    """Return the categories, countable where objects are to be made of plain masks."""
+    if isinstance(dataset, ObjectDataset):
+        return dataset.categories
+    return tuple(replace(c, thing=not c.background) for c in dataset.categories)
+
+
+def _write_all(
+    dataset: FileDataset, writer: Writer, display: Display
+) -> tuple[int, tuple[tuple[str, str], ...]]:
+    """Write all images that can be read; return how many, and why the others could not."""
+    skipped = [(problem.file, problem.what) for problem in dataset.problems if problem.stops]
+    written = 0
+    for record in display.over(dataset.records, "Converting", len(dataset.records)):
+        try:
+            item = _item(dataset, record, writer)
+        except DatasetError as error:
+            skipped.append((dataset.relative(record.mask or record.image), str(error)))
+            continue
+        writer.add(item)
+        written += 1
+        if header(record.image)[1] != 1:
+            writer.notes[
+                "images are stored turned; readers that ignore their EXIF data see them so"
+            ] += 1
+    return written, tuple(skipped)
+
+
+def _item(dataset: FileDataset, record: Record, writer: Writer) -> Item:
+    """Read one image's annotation, whole objects and all in one map."""
+    size = image_size(record.image)
+    found: Instances | Segmentation
+    if isinstance(dataset, ObjectDataset):
+        found = dataset.read(record, size)
+    else:
+        kinds = [i for i, category in enumerate(writer.categories) if category.thing]
+        found = connected_parts(dataset.annotation(record, size).category, kinds)
+        note = "images without object ids: each connected part became one object"
+        writer.notes[note] += writer.tells_apart
+    if isinstance(found, Instances):
+        flat = found.to_segmentation(writer.categories)
+        return Item(record.name, record.image, record.part, found, flat)
+    objects = Instances.from_segmentation(found)
+    return Item(record.name, record.image, record.part, objects, Flattened(found, (), ()))
