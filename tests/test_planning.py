@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -6,12 +7,17 @@ from tiny_training import PLAN, TASK, network_of, sample
 from tiny_training import training as tiny_training
 
 from segmentare.annotations import Category, Sample, Segmentation
+from segmentare.datasets.synthetic_objects import SyntheticObjects
+from segmentare.datasets.traits import common_uprightness
 from segmentare.errors import BudgetError
 from segmentare.networks.network import NetworkSpec
-from segmentare.planning import Wishes, common_uprightness, make_plan, time_plan
-from segmentare.tasks import Semantic
+from segmentare.planning import make_plan, time_plan
+from segmentare.tasks import Instance, Semantic
 from segmentare.training import trials
+from segmentare.training.plan import Plan
+from segmentare.wishes import Wishes
 
+ONE = np.uint8(1)
 STREET = Semantic(tuple(Category(f"kind {i}", (i, i, i)) for i in range(4)))
 
 
@@ -69,6 +75,61 @@ def test_whole_images_keep_their_aspect():
     assert plan_of(disks((288, 384))).preprocessing.scale is None
     tall, narrow = plan_of(disks((384, 288))).preprocessing.size
     assert (narrow, tall) == (height, width)
+
+
+def cells(count=8):
+    """Drawn cells in images too large to be seen whole."""
+    samples = []
+    for drawn in SyntheticObjects("cells", count):
+        ids = drawn.annotation.instance
+        copies = [np.where(ids, ids + i * ids.max(), 0) for i in range(9)]
+        wide = np.block([copies[:3], copies[3:6], copies[6:]]).astype(np.int32)
+        truth = Segmentation((wide > 0) * ONE, wide)
+        samples.append(replace(drawn, image=np.tile(drawn.image, (3, 3, 1)), annotation=truth))
+    return samples
+
+
+def test_crowded_small_objects_get_their_own_scale_and_flows():
+    samples = cells()
+    task = Instance.from_categories(SyntheticObjects("cells", 1).categories)
+    plan = plan_of(samples, task=task)
+    assert plan.preprocessing.scale == 1.0
+    assert plan.task.code == "flow"
+    assert plan.spec.width < 1
+    asked = plan_of(samples, task=task, code="center", width=1.0)
+    assert (asked.task.code, asked.spec.width) == ("center", 1.0)
+    radius = np.sqrt(
+        np.median(np.concatenate([np.bincount(s.annotation.instance.ravel())[1:] for s in samples]))
+        / np.pi
+    )
+    assert plan.task.unit == pytest.approx(radius, abs=0.1)
+    assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+
+
+def test_large_objects_are_seen_in_whole_images():
+    samples = []
+    for seed in range(8):
+        ids = np.zeros((480, 640), np.int32)
+        ids[100:300, 50 + seed : 250] = 1
+        ids[150:350, 400:600] = 2
+        samples.append(replace(one(ids > 0, seed), annotation=Segmentation((ids > 0) * ONE, ids)))
+    task = Instance.from_categories(TASK.categories)
+    plan = plan_of(samples, task=task)
+    assert plan.preprocessing.scale is None
+    assert plan.task.code == "center"
+    height = plan.preprocessing.frame((480, 640)).content[0]
+    assert plan.task.unit == pytest.approx(height / 480 * 200 / np.sqrt(np.pi), rel=0.05)
+
+
+def test_exposures_that_differ_are_leveled():
+    samples = disks((96, 128), 12)
+    assert not plan_of(samples).preprocessing.level
+    dim = [replace(s, image=s.image // 6) if i % 2 else s for i, s in enumerate(samples)]
+    plan = plan_of(dim)
+    assert plan.preprocessing.level
+    assert any(reason.startswith("Exposure:") for reason in plan.reasons)
+    leveled = [plan.preprocessing.normalize(plan.preprocessing.leveled(s.image)) for s in dim]
+    assert np.allclose(np.concatenate([x.ravel() for x in leveled]).std(), 1, atol=0.05)
 
 
 def test_less_time_never_makes_larger_images():

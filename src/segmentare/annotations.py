@@ -127,6 +127,12 @@ class Segmentation:
         height, width = self.category.shape
         return height, width
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of the maps, in bytes."""
+        maps = (self.category, self.instance, self.probability)
+        return sum(values.nbytes for values in maps if values is not None)
+
     def warp(self, affine: Affine, size: Size) -> Segmentation:
         """Return the segmentation seen through `affine`; pixels from outside are `UNLABELED`."""
         instance = self.instance

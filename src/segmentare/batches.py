@@ -43,7 +43,8 @@ def prepare(sample: Sample[Any], preprocessing: Preprocessing) -> Sample[Any]:
         raise ValueError(f"Image {sample.name!r} is unlike the others. {error}") from error
     height, width = sample.image.shape[:2]
     size = preprocessing.frame((height, width)).content
-    image = np.ascontiguousarray(geometry.resample(sample.image, size))
+    leveled = preprocessing.leveled(sample.image)
+    image = np.ascontiguousarray(geometry.resample(leveled, size))
     return replace(sample, image=image, annotation=sample.annotation.resize(size))
 
 

@@ -1,9 +1,9 @@
 """Drawn cells and meadows: the same again for the same number, exact ids, and what lies on disk."""
 
-import cv2
 import numpy as np
 import pytest
 
+from segmentare.datasets import open_dataset
 from segmentare.datasets.base import Dataset
 from segmentare.datasets.drawing_meadow import FENCE, GRASS, SHEEP, SKY
 from segmentare.datasets.synthetic_objects import (
@@ -122,21 +122,17 @@ def test_a_dataset_draws_on_demand(kind):
 @pytest.mark.parametrize("kind", ["cells", "meadow"])
 def test_what_is_written_is_what_was_drawn(tmp_path, kind):
     root = write_dataset(tmp_path / "drawn", kind, 3, seed=1, size=(64, 80))
-    for sample in SyntheticObjects(kind, 3, 1, (64, 80)):
-        name = f"{sample.name}.png"
-
-        def read(folder, name=name):
-            return cv2.imread(str(root / folder / name), cv2.IMREAD_UNCHANGED)
-
-        assert np.array_equal(read("images")[..., ::-1], sample.image)
-        ids = read("masks" if kind == "cells" else "instances")
-        assert ids.dtype == np.uint16
-        assert np.array_equal(ids, sample.annotation.instance)
-        if kind == "meadow":
-            assert np.array_equal(read("categories"), sample.annotation.category)
-    folders = {"images", "masks"} if kind == "cells" else {"images", "categories", "instances"}
-    assert {path.name for path in root.iterdir()} == folders
-    assert len([path for path in root.rglob("*") if path.is_file()]) == 3 * len(folders)
+    read = open_dataset(root, task="instance" if kind == "cells" else "panoptic")
+    assert not read.problems
+    drawn = SyntheticObjects(kind, 3, 1, (64, 80))
+    assert [c.thing for c in read.categories] == [c.thing for c in drawn.categories]
+    for sample, found in zip(drawn, read, strict=True):
+        assert found.name == sample.name
+        assert np.array_equal(found.image, sample.image)
+        assert np.array_equal(found.annotation.instance, sample.annotation.instance)
+        assert np.array_equal(found.annotation.category, sample.annotation.category)
+    files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+    assert len(files) == (6 if kind == "cells" else 7)
     write_dataset(root, kind, 3, seed=1, size=(64, 80))  # may be repeated
 
 

@@ -126,7 +126,7 @@ def test_networks_are_listed(run_cli):
 def test_the_demo_goes_the_whole_way(run_cli, monkeypatch, tmp_path):
     from segmentare.interfaces import demo
     from segmentare.networks.network import NetworkSpec
-    from segmentare.planning import Wishes
+    from segmentare.wishes import Wishes
 
     def wishes(budget, seed):
         assert (budget, seed) == (60.0, 2)

@@ -1,5 +1,5 @@
 import tracemalloc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,6 +19,10 @@ class Raw:
     """A task that hands the maps through."""
 
     heads: tuple[Head, ...]
+
+    def scaled(self, factor):
+        del factor
+        return self
 
     def decode(self, maps, stride):
         assert stride == 1
@@ -160,6 +164,21 @@ def test_vectors_are_in_pixels_of_the_image():
     x, y = model.maps(np.zeros((128, 192, 2), np.float32))["v"]
     assert (x == 2).all()
     assert (y == 2).all()
+
+
+@pytest.mark.parametrize(("scale", "factor"), [(None, 2.0), (0.25, 4.0), (1.0, 1.0)])
+def test_the_task_hears_how_much_the_maps_were_enlarged(scale, factor):
+    heard = []
+
+    class Listening(Raw):
+        def scaled(self, factor):
+            heard.append(factor)
+            return self
+
+    head = Head("position", 2, "vectors")
+    made = predictor(lambda batch: {"position": pooled(batch, 1)}, head, scale=scale)
+    replace(made, task=Listening((head,))).predict(position((128, 192)))
+    assert heard == pytest.approx([factor])
 
 
 def test_many_channels_of_16_bit_reach_a_mask():

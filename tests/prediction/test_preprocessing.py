@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ def preprocessing(size=(256, 384), scale=None, channels=3, dtype="uint8"):
 
 @pytest.mark.parametrize("scale", [None, 0.5])
 def test_round_trip_through_json(scale):
-    before = preprocessing(scale=scale)
+    before = replace(preprocessing(scale=scale), level=scale is not None)
     assert Preprocessing.from_dict(json.loads(json.dumps(before.to_dict()))) == before
 
 
@@ -34,6 +35,33 @@ def test_normalize_reads_views_with_gaps():
     image = np.random.default_rng(0).integers(0, 255, (8, 9, 3), np.uint8)
     view = image[::-1, ::2]
     assert np.array_equal(preprocessing().normalize(view), preprocessing().normalize(view.copy()))
+
+
+@pytest.mark.parametrize(("dtype", "top"), [("uint8", 255), ("uint16", 65535), ("float32", 1)])
+def test_a_dim_image_is_leveled_like_its_bright_copy(dtype, top):
+    bright = np.random.default_rng(0).random((40, 50, 3)) ** 2
+    leveling = replace(preprocessing(dtype=dtype), level=True)
+    one, other = (
+        leveling.leveled((top * (low + share * bright)).astype(dtype))
+        for low, share in ((0, 1), (0.1, 0.4))
+    )
+    assert one.dtype == other.dtype == dtype
+    assert one.shape == bright.shape
+    assert np.abs(one.astype(float) - other).max() <= 0.02 * top
+    assert other.max() == top
+    again = leveling.leveled(one)
+    assert np.abs(again.astype(float) - one).max() <= 0.005 * top
+    assert preprocessing(dtype=dtype).leveled(one) is one
+
+
+def test_leveling_keeps_colors_and_survives_a_flat_image():
+    leveling = replace(preprocessing(), level=True)
+    image = np.zeros((20, 20, 3), np.uint8)
+    assert leveling.leveled(image).max() == 0
+    image[:10] = (80, 40, 20)
+    assert leveling.leveled(image)[0, 0].tolist() == [255, 128, 64]
+    frame = leveling.frame((20, 20))
+    assert np.array_equal(leveling.arrange(image, frame)[:5, :5], leveling.leveled(image)[:5, :5])
 
 
 def test_mismatch_names_both():

@@ -262,6 +262,14 @@ def test_an_annotation_without_objects_is_refused():
         CENTER.encode(Segmentation(np.zeros((4, 4), np.uint8)), 1)
 
 
+@pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
+def test_pixel_settings_grow_with_the_maps(factor):
+    task = replace(CENTER, spacing=4, least_area=40)
+    scaled = task.scaled(factor)
+    assert (scaled.spacing, scaled.least_area) == (round(4 * factor), round(40 * factor**2))
+    assert task.fitted(7.5).unit == 7.5
+
+
 @pytest.mark.parametrize("task", [*ALL, replace(FLOW, threshold=0.3, spacing=9, unit=8.0)])
 def test_settings_survive_the_model_file(task):
     check_settings_survive(task)

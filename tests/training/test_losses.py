@@ -113,3 +113,19 @@ def test_heads_are_weighed():
     outputs = {"a": torch.zeros(1, 1, 1, 1), "b": torch.zeros(1, 1, 1, 1)}
     targets = {"a": torch.ones(1, 1, 1, 1), "b": torch.ones(1, 1, 1, 1)}
     assert total_loss(outputs, targets, heads, ENTROPY).item() == pytest.approx(3 * 0.25 + 1)
+
+
+def test_weights_of_categories_reach_only_the_heads_that_tell_them_apart():
+    settings = LossSettings(category_weights=(0.1, 1.0, 9.0))
+    category, target = random_case("classes")
+    flow = torch.randn(2, 2, 5, 4)
+    heads = (
+        Head("object", 1, "binary"),
+        Head("category", 3, "classes"),
+        Head("flow", 2, "vectors"),
+    )
+    outputs = {"object": flow[:, :1], "category": category, "flow": flow}
+    targets = {"object": (flow[:, 1:] > 0).float(), "category": target, "flow": flow}
+    expected = binary_loss(outputs["object"], targets["object"], LossSettings())
+    expected = expected + classes_loss(category.float(), target, settings)
+    assert total_loss(outputs, targets, heads, settings).item() == pytest.approx(expected.item())

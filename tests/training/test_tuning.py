@@ -8,6 +8,7 @@ from segmentare.annotations import Category, Sample, Segmentation
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Semantic
+from segmentare.training import tuning
 from segmentare.training.tuning import score_on, tune
 
 HOW = Preprocessing(3, "uint8", (0.0,) * 3, (255.0,) * 3, (64, 64))
@@ -72,6 +73,23 @@ def test_in_native_scale_the_smallest_object_stays_as_it_is():
     task, score = tune(predictor(preprocessing=native), with_specks())
     assert task.smallest == 0
     assert score < 1
+
+
+@pytest.mark.parametrize("seconds", [1e-9, 1e9])
+def test_little_time_tries_the_settings_on_fewer_samples(seconds, monkeypatch):
+    counted = []
+    score = tuning.score_maps
+
+    def counting(task, maps, some):
+        counted.append(len(some))
+        return score(task, maps, some)
+
+    monkeypatch.setattr(tuning, "score_maps", counting)
+    task, best = tune(predictor(), samples(0.35, 24), seconds)
+    assert task.threshold == 0.35
+    assert best == pytest.approx(1)
+    assert min(counted) == (8 if seconds < 1 else 24)
+    assert counted[-1] == 24
 
 
 def test_several_categories_have_nothing_to_tune():

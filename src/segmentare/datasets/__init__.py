@@ -42,6 +42,8 @@ READERS: dict[str, tuple[str, str]] = {
     "folder": ("folder:open_folder", "images and masks in two folders, or named a.jpg, a_mask.png"),
 }
 
+WITH_STUFF = {"coco_panoptic", "cityscapes", "ade20k"}  # readers that know stuff and things
+
 
 def open_dataset(
     root: Path | str, reader: str | None = None, task: str = "semantic"
@@ -71,6 +73,24 @@ def open_dataset(
     known = "; ".join(f"{name}: {READERS[name][1]}" for name in READERS)
     asked = f"the layout of '{reader}'" if reader else "a known layout"
     raise DatasetError(f"'{root}' must hold images in {asked}. Known layouts are {known}.")
+
+
+def open_richest(root: Path | str, reader: str | None = None) -> FileDataset:
+    """Open a folder for the task that keeps most of what it holds: stuff and things, or objects.
+
+    Args:
+        root: The folder.
+        reader: As in `open_dataset`.
+
+    Raises:
+        DatasetError: As `open_dataset`.
+    """
+    found = open_dataset(root, reader)
+    if found.rule is not None or not found.records:  # masks of categories
+        return found
+    return open_dataset(
+        root, found.reader, "panoptic" if found.reader in WITH_STUFF else "instance"
+    )
 
 
 def _open(name: str, root: Path, options: Mapping[str, str | bool]) -> FileDataset | None:

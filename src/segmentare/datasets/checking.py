@@ -133,8 +133,9 @@ def keep_together(
 
 
 def _counts(dataset: Dataset) -> bool:
-    """Tell whether objects stand before a background, so that they can be counted."""
-    return bool(dataset.categories) and dataset.categories[0].background
+    """Tell whether there are things, or objects before a background, that can be counted."""
+    categories = dataset.categories
+    return bool(categories) and (categories[0].background or any(c.thing for c in categories))
 
 
 def _look(dataset: Dataset, index: int) -> Seen:

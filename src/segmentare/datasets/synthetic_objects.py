@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from segmentare.annotations import Category, Sample, Segmentation
 from segmentare.datasets import drawing_cells, drawing_meadow
 from segmentare.datasets.base import Problem, Record
+from segmentare.datasets.coco_writers import PanopticWriter
+from segmentare.datasets.writers import Item
 from segmentare.geometry import Size
+from segmentare.objects import Flattened, Instances
 
 Kind = Literal["cells", "meadow"]
 
@@ -115,10 +118,9 @@ class SyntheticObjects:
             for index in range(count)
         ]
         names = [f"drawn_{index:0{digits}d}" for index in range(count)]
-        folder = "masks" if kind == "cells" else "categories"
+        folder = Path("masks" if kind == "cells" else "annotations/panoptic_images")
         self.records = tuple(
-            Record(name, Path("images", f"{name}.png"), Path(folder, f"{name}.png"))
-            for name in names
+            Record(name, Path("images", f"{name}.png"), folder / f"{name}.png") for name in names
         )
 
     def __len__(self) -> int:
@@ -139,8 +141,8 @@ def write_dataset(
 
     Args:
         root: Folder that receives `images/*.png` (RGB) and for cells `masks/*.png` (16-bit, the
-            ids of the objects), for a meadow `categories/*.png` (gray, the ids of
-            `MEADOW_CATEGORIES`) and `instances/*.png` (16-bit); made where it does not exist.
+            ids of the objects), for a meadow `annotations` in the format of COCO panoptic; made
+            where it does not exist.
         kind: `cells` or `meadow`.
         count: Number of pictures, at least 1.
         seed: The same pictures as `SyntheticObjects(kind, count, seed, size)`.
@@ -154,16 +156,17 @@ def write_dataset(
         OSError: The folder cannot be written.
     """
     dataset = SyntheticObjects(kind, count, seed, size)
+    writer = PanopticWriter(root, dataset.categories)
     for sample in (dataset[index] for index in range(count)):
-        truth = sample.annotation
-        ids = np.zeros(size, np.int32) if truth.instance is None else truth.instance
-        planes: dict[str, NDArray[Any]] = {"masks": ids.astype(np.uint16)}
+        truth, image = sample.annotation, root / "images" / f"{sample.name}.png"
+        _write(image, np.ascontiguousarray(sample.image[..., ::-1]))
         if kind == "meadow":
-            planes = {"categories": truth.category, "instances": ids.astype(np.uint16)}
-        planes["images"] = np.ascontiguousarray(sample.image[..., ::-1])
-        for folder, pixels in planes.items():
-            (root / folder).mkdir(parents=True, exist_ok=True)
-            _write(root / folder / f"{sample.name}.png", pixels)
+            objects = Instances.from_segmentation(truth)
+            item = Item(sample.name, image, None, objects, Flattened(truth, (), ()))
+            writer.write(item, image)
+        elif truth.instance is not None:
+            _write(root / "masks" / image.name, truth.instance.astype(np.uint16))
+    writer.finish()
     return root
 
 
@@ -185,6 +188,7 @@ def _check(seed: int, size: Size) -> None:
 
 def _write(path: Path, pixels: NDArray[Any]) -> None:
     """Write a PNG under another name first, so that nobody ever reads half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     done, data = cv2.imencode(".png", pixels)
     if not done:
         raise OSError(f"OpenCV could not encode an image of shape {pixels.shape} as PNG.")

@@ -31,7 +31,8 @@ from segmentare.interfaces.parts import Splitting
 from segmentare.interfaces.predicting import Outputs, Predictions
 from segmentare.interfaces.training import Options, Run
 from segmentare.networks.choice import choose_spec
-from segmentare.planning import Wishes
+from segmentare.tasks.instance import Code
+from segmentare.wishes import Wishes
 
 Folder = str | Path
 SizeText = str | int | tuple[int, int]
@@ -41,7 +42,7 @@ class TrainOptions(TypedDict, total=False):
     """The options of `train`; what is left out is decided by the plan or has the default said.
 
     Attributes:
-        task: What is learned ("semantic").
+        task: What is learned: "semantic", "instance" or "panoptic" ("semantic").
         budget: Seconds, or text such as "90s", "10m", "2h" ("10m").
         steps: Exactly so many steps instead of a budget.
         network: "unet" or "segnet" ("unet").
@@ -53,6 +54,7 @@ class TrainOptions(TypedDict, total=False):
         batch: Images per step.
         learning_rate: Highest rate of AdamW.
         precision: "float32" or "bfloat16".
+        code: How instances are written down: "center" or "flow"; the plan chooses.
         focal: Exponent of the focal loss (0: none).
         balance: Weigh rare categories more.
         start: Starting weights: "default", "none", or a model folder.
@@ -81,6 +83,7 @@ class TrainOptions(TypedDict, total=False):
     batch: int | None
     learning_rate: float | None
     precision: str | None
+    code: Code | None
     focal: float
     balance: bool | None
     start: str
@@ -157,11 +160,13 @@ def _wishes(options: TrainOptions) -> Wishes:
         budget=parse_duration(options.get("budget", 600.0)),
         steps=options.get("steps"),
         spec=spec,
+        width=options.get("width"),
         size=None if size is None else parse_size(size),
         scale=options.get("scale"),
         batch=options.get("batch"),
         learning_rate=options.get("learning_rate"),
         precision=options.get("precision"),
+        code=options.get("code"),
         focal=options.get("focal", 0.0),
         balance=options.get("balance"),
         seed=options.get("seed", 0),
@@ -196,11 +201,12 @@ def check(
     page: Folder | None = None,
     samples: int = 24,
     reader: str | None = None,
+    task: str | None = None,
     display: Display | None = None,
 ) -> Checkup:
     """Say what a dataset holds and what is wrong with it; see `checking.check`."""
     shown = display or Display()
-    return checking.check(data, reader=reader, page=page, samples=samples, display=shown)
+    return checking.check(data, reader=reader, task=task, page=page, samples=samples, display=shown)
 
 
 def evaluate(
@@ -240,7 +246,7 @@ def compare(
     data: Folder,
     *,
     part: str | None = None,
-    score: str = "dice",
+    score: str | None = None,
     reader: str | None = None,
     display: Display | None = None,
 ) -> dict[str, Any]:
@@ -298,7 +304,7 @@ def demo(
     data: Folder | None = None,
     *,
     task: str = "semantic",
-    budget: float | str = 100.0,
+    budget: float | str | None = None,
     seed: int = 0,
     display: Display | None = None,
 ) -> Evaluation | None:
@@ -307,7 +313,7 @@ def demo(
         out,
         data,
         task=task,
-        budget=parse_duration(budget),
+        budget=None if budget is None else parse_duration(budget),
         seed=seed,
         display=display or Display(),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from segmentare.annotations import is_binary
-from segmentare.datasets import open_dataset
+from segmentare.datasets import open_dataset, open_richest
 from segmentare.datasets.base import Dataset
 from segmentare.datasets.checking import check as check_dataset
 from segmentare.datasets.checkups import Checkup
@@ -23,6 +23,7 @@ def check(
     data: str | Path,
     *,
     reader: str | None = None,
+    task: str | None = None,
     page: str | Path | None = None,
     samples: int = 24,
     display: Display | None = None,
@@ -32,6 +33,7 @@ def check(
     Args:
         data: Dataset folder.
         reader: Name of the reader, where the layout is not recognized rightly.
+        task: Name of the task that the data are for; `None` takes the one that uses most of them.
         page: Where an HTML page with samples goes; `None` writes none.
         samples: Number of images on the page, spread over the dataset.
         display: Where progress is shown; `None` shows nothing.
@@ -40,7 +42,7 @@ def check(
         DatasetError: The folder is missing or empty, or its layout is not known.
     """
     display = display or Display(quiet=True)
-    dataset = open_dataset(Path(data), reader)
+    dataset = open_dataset(Path(data), reader, task) if task else open_richest(Path(data), reader)
     with display.bar("Checking", len(dataset)) as bar:
         checkup = check_dataset(dataset, progress=lambda done, total: bar.show(done, total, ""))
     if page is not None:

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from segmentare.interfaces import commands
 
+_TASKS = ("semantic", "instance", "panoptic")
+_TASK_HELP = "what is learned: a category per pixel, objects, or both (semantic)"
+
 _DESCRIPTION = """\
 From a folder of annotated images to a segmentation model that is measured, fast and ready to use.
 
@@ -91,14 +94,16 @@ def _demo(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     command = _command(
         subparsers,
         "demo",
-        "draw lesions (or take DATA), train, evaluate, predict, and write a report",
-        "  segmentare demo --out demo\n  segmentare demo --data photos --budget 5m",
+        "draw images (or take DATA), train, evaluate, predict, and write a report",
+        "  segmentare demo --out demo\n"
+        "  segmentare demo --task instance --out cells\n"
+        "  segmentare demo --data photos --budget 5m",
     )
     command.add_argument("--out", type=Path, default=Path("demo"), help="folder (default: demo)")
-    command.add_argument("--data", type=Path, help="your own dataset instead of drawn lesions")
-    command.add_argument("--budget", default="100s", help="training time (100s)")
+    command.add_argument("--data", type=Path, help="your own dataset instead of drawn images")
+    command.add_argument("--budget", help="training time (100s; 3m for instance and panoptic)")
     command.add_argument("--seed", type=int, default=0, help="of everything random (0)")
-    command.add_argument("--task", default="semantic", help="what is learned (semantic)")
+    command.add_argument("--task", default="semantic", choices=_TASKS, help=_TASK_HELP)
 
 
 def _check(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -118,6 +123,9 @@ def _check(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     command.add_argument("--no-page", action="store_true", help="write no page")
     command.add_argument("--samples", type=int, default=24, help="images on the page (24)")
+    command.add_argument(
+        "--task", choices=_TASKS, help="what the data are for (what uses most of them)"
+    )
     _data_options(command)
 
 
@@ -132,7 +140,7 @@ def _train(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     command.add_argument("data", type=Path, metavar="DATA", help="dataset folder")
     command.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
-    command.add_argument("--task", default="semantic", help="what is learned (semantic)")
+    command.add_argument("--task", default="semantic", choices=_TASKS, help=_TASK_HELP)
     command.add_argument(
         "--budget", default="10m", help="time for the training: 90s, 10m, 2h (10m)"
     )
@@ -150,6 +158,11 @@ def _train(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     command.add_argument("--batch", type=int, help="images per step (8)")
     command.add_argument("--learning-rate", type=float, help="highest rate of AdamW (2e-3)")
     command.add_argument("--precision", choices=("float32", "bfloat16"), help="do not time, take")
+    command.add_argument(
+        "--code",
+        choices=("center", "flow"),
+        help="of instances: by their centers, or by flows (dense cells); chosen by their crowding",
+    )
     command.add_argument("--focal", type=float, default=0.0, help="exponent of the focal loss (0)")
     command.add_argument(
         "--balance", action="store_true", default=None, help="weigh rare categories"
@@ -205,7 +218,7 @@ def _compare(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("run_b", type=Path, metavar="RUN_B", help="model folder")
     command.add_argument("data", type=Path, metavar="DATA", help="dataset folder")
     command.add_argument("--part", choices=("train", "val", "test"), help="of RUN_A's split")
-    command.add_argument("--score", default="dice", help="score per image (dice)")
+    command.add_argument("--score", help="score per image (the main one of RUN_A)")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     _data_options(command)
 

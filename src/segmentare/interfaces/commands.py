@@ -58,6 +58,7 @@ def check(options: argparse.Namespace) -> int:
         page=page,
         samples=options.samples,
         reader=options.reader,
+        task=options.task,
         display=_display(options),
     )
     if options.json:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from segmentare.annotations import Category, Segmentation
-from segmentare.datasets import open_dataset
+from segmentare.datasets import WITH_STUFF, open_dataset
 from segmentare.datasets.base import Record
 from segmentare.datasets.coco_writers import CocoWriter, PanopticWriter
 from segmentare.datasets.files import FileDataset
@@ -34,8 +34,6 @@ FORMATS: dict[str, type[Writer]] = {
     "ids": IdWriter,
     "panoptic": PanopticWriter,
 }
-
-_WITH_STUFF = {"coco_panoptic", "cityscapes", "ade20k"}  # readers that know stuff as well
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ def _open(data: Path, reader: str | None, to: str) -> FileDataset:
     """Open a dataset for the task that keeps most of what it holds."""
     try:
         found = open_dataset(data, reader, "panoptic" if to == "panoptic" else "instance")
-        if found.reader in _WITH_STUFF:  # so that lost stuff can be told
+        if found.reader in WITH_STUFF:  # so that lost stuff can be told
             found = open_dataset(data, found.reader, "panoptic")
     except DatasetError:
         found = open_dataset(data, reader)

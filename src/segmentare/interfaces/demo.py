@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 
 from segmentare.interfaces.display import Display
@@ -11,9 +12,14 @@ from segmentare.interfaces.predicting import Outputs, predict
 from segmentare.interfaces.reporting import REPORT, score_run
 from segmentare.interfaces.tables import print_scores
 from segmentare.interfaces.training import Options, train
-from segmentare.planning import Wishes
+from segmentare.wishes import Wishes
 
 _IMAGES, _NEW = 240, 6
+_DRAWN = {
+    "semantic": "lesions that never were",
+    "instance": "touching cells",
+    "panoptic": "sheep on a meadow",
+}
 
 
 def demo(
@@ -21,7 +27,7 @@ def demo(
     data: str | Path | None = None,
     *,
     task: str = "semantic",
-    budget: float = 100.0,
+    budget: float | None = None,
     seed: int = 0,
     display: Display | None = None,
 ) -> Evaluation | None:
@@ -30,33 +36,31 @@ def demo(
     Args:
         out: Folder of everything that is made: `data`, `new`, `run`, `masks`.
         data: A dataset of your own instead of the drawn one.
-        task: What is learned.
-        budget: Seconds for the training.
+        task: What is learned, which decides what is drawn.
+        budget: Seconds for the training; `None` takes 100 seconds for the semantic task and three
+            minutes for the others.
         seed: Of the drawing and the training.
         display: Where progress is shown; `None` shows nothing.
 
     Returns:
         The evaluation on the test part.
     """
-    from segmentare.datasets.synthetic import write_dataset
-
     out, display = Path(out), display or Display(quiet=True)
     new = out / "new"
     if data is None:
         data = out / "data"
-        display.say(f"Drawing {_IMAGES} images of lesions that never were, into {data}.")
-        if not (data / "labels.csv").exists():
-            write_dataset(data, _IMAGES, seed=seed)
-        if not (new / "labels.csv").exists():
-            write_dataset(new, _NEW, seed=seed + 1_000_000)
+        if task not in _DRAWN:
+            raise ValueError(f"The task must be one of {', '.join(_DRAWN)}; got {task!r}.")
+        _draw(data, task, _IMAGES, seed, display)
+        _draw(new, task, _NEW, seed + 1_000_000, display)
         images = [new / "images"]
     else:
         images = [Path(data)]
     # The drawn lesions are much like those that the shipped weights learned from: start afresh.
     start = "none" if data == out / "data" else "default"
-    wishes = Wishes(budget=budget, seed=seed)
+    wishes = Wishes(budget=budget or (100.0 if task == "semantic" else 180.0), seed=seed)
     run = train(data, out / "run", wishes, Options(task=task, start=start, overwrite=True), display)
-    command = f"segmentare demo --out {shlex.quote(str(out))}"
+    command = f"segmentare demo --task {task} --out {shlex.quote(str(out))}"
     evaluation = score_run(run, command, display)
     if images[0] == new / "images":
         outputs = Outputs(overlay=True, probability=True, overwrite=True)
@@ -71,3 +75,26 @@ def demo(
         "  segmentare train FOLDER --out run --budget 10m"
     )
     return evaluation
+
+
+def _draw(folder: Path, task: str, count: int, seed: int, display: Display) -> None:
+    """Draw a dataset for a task, unless it is there from an earlier demo."""
+    from segmentare.datasets import synthetic, synthetic_objects
+
+    mark = folder / ".drawn"  # says that the folder is ours, and when it is complete what it holds
+    drawn = f"{task} {count} {seed}"
+    if mark.is_file():
+        if mark.read_text(encoding="utf-8") == drawn:
+            return
+        shutil.rmtree(folder)
+    elif folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"'{folder}' holds something that was not drawn. Give another --out.")
+    display.say(f"Drawing {count} images of {_DRAWN[task]}, into {folder}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text("incomplete", encoding="utf-8")
+    if task == "semantic":
+        synthetic.write_dataset(folder, count, seed=seed)
+    else:
+        kind: synthetic_objects.Kind = "cells" if task == "instance" else "meadow"
+        synthetic_objects.write_dataset(folder, kind, count, seed=seed)
+    mark.write_text(drawn, encoding="utf-8")

@@ -71,7 +71,7 @@ def load(
                 loaded.problems.append(Problem(record.image.name, reason, stops=True))
                 continue
             loaded.contents[record.name] = content
-            used += sample.image.nbytes + sample.annotation.category.nbytes
+            used += sample.image.nbytes + sample.annotation.nbytes
             if used <= memory:
                 loaded.samples[record.name] = sample
             else:

@@ -10,7 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from segmentare.interfaces.evaluation import Evaluation
+from segmentare.interfaces.formatting import score_order, score_text
 from segmentare.networks.listing import NetworkRow
+
+_NAMED = 6  # absent categories that are named
+_COLUMNS = 4  # scores of a group that a terminal has room for
 
 
 def console() -> Console:
@@ -24,45 +28,62 @@ def print_scores(evaluation: Evaluation) -> None:
     out = console()
     where = f"{evaluation.part} part" if evaluation.part else "all images"
     table = Table(title=f"{evaluation.images} images ({where})", title_justify="left")
-    for column in ("score", "mean per image", "95 % interval", "pooled pixels"):
+    for column in ("score", "mean per image", "95 % interval", "pooled"):
         table.add_column(column, justify="left" if column == "score" else "right")
     for name, value in evaluation.scores.items():
         if isinstance(value, float):
             table.add_row(name, "", "", _number(value))
-        elif isinstance(value, Mapping) and "mean" in value:
-            table.add_row(
-                name, _number(value["mean"]), _interval(value), _number(value.get("pooled"))
-            )
+        elif _is_score(value):
+            numbers = _number(value.get("mean")), _interval(value), _number(value.get("pooled"))
+            table.add_row(name, *numbers)
     out.print(table)
+    objects = evaluation.scores.get("objects")
+    if objects:
+        out.print(
+            f"Objects: {objects['true']} in the truth, {objects['predicted']} predicted, "
+            f"{objects['matched']} of them matched at IoU 0.5."
+        )
     categories = evaluation.scores.get("categories", {})
     if len(categories) > 2:
-        _print_groups(out, "category", categories)
+        _print_groups(out, "category", categories, evaluation.headline)
     for column, groups in evaluation.scores.get("labels", {}).items():
-        _print_groups(out, column, groups)
+        _print_groups(out, column, groups, evaluation.headline)
     if evaluation.seen.found:
         out.print(f"Warning: {evaluation.seen.sentence()}", style="bold red")
     for name, reason in evaluation.failed:
         out.print(f"Skipped: {name}: {reason}", style="yellow", markup=False)
 
 
-def _print_groups(out: Console, title: str, groups: Mapping[str, Any]) -> None:
+def _print_groups(out: Console, title: str, groups: Mapping[str, Any], headline: str) -> None:
+    """Print a row per group, with its most telling scores, the main one first."""
     if len(groups) < 2:
         return
+    found = {name for group in groups.values() for name, value in group.items() if _is_score(value)}
+    names = sorted(found, key=lambda name: (name != headline, score_order(name), name))[:_COLUMNS]
     table = Table()
     table.add_column(title)
-    for column in ("images", "Dice", "95 % interval", "IoU", "pooled IoU"):
-        table.add_column(column, justify="right")
-    for name, group in groups.items():
-        dice, iou = group["dice"], group["iou"]
-        table.add_row(
-            name,
-            str(group["images"]),
-            _number(dice["mean"]),
-            _interval(dice),
-            _number(iou["mean"]),
-            _number(iou.get("pooled")),
-        )
+    table.add_column("images", justify="right")
+    for name in names:
+        table.add_column(score_text(name).title, justify="right")
+        if _has_interval(groups, name):
+            table.add_column("95 % interval", justify="right")
+    for label, group in groups.items():
+        cells = []
+        for name in names:
+            value = group.get(name) or {}
+            cells.append(_number(value.get("mean", value.get("pooled"))))
+            if _has_interval(groups, name):
+                cells.append(_interval(value))
+        table.add_row(label, str(group.get("images", "")), *cells)
     out.print(table)
+
+
+def _is_score(value: Any) -> bool:  # noqa: ANN401  any JSON value
+    return isinstance(value, Mapping) and ("mean" in value or "pooled" in value)
+
+
+def _has_interval(groups: Mapping[str, Any], name: str) -> bool:
+    return any((group.get(name) or {}).get("ci95") for group in groups.values())
 
 
 def _number(value: float | None) -> str:
@@ -164,18 +185,28 @@ def _shares(checkup: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _print_categories(out: Console, categories: Sequence[Mapping[str, Any]]) -> None:
+    """Print how much there is of every category, and which do not occur."""
+    table = Table()
+    for column in ("category", "share of pixels", "images"):
+        table.add_column(column, justify="left" if column == "category" else "right")
+    for row in categories:
+        if row["images"]:
+            table.add_row(str(row["name"]), f"{100 * row['share']:.2f} %", str(row["images"]))
+    out.print(table)
+    absent = [str(row["name"]) for row in categories if not row["images"]]
+    if absent:
+        more = f" and {len(absent) - _NAMED} more" if len(absent) > _NAMED else ""
+        out.print(f"In no image: {', '.join(absent[:_NAMED])}{more}.", markup=False)
+
+
 def print_checkup(checkup: Mapping[str, Any], page: Path | None) -> None:
     """Print what a dataset holds, its categories and its problems."""
     out = console()
     out.print(str(checkup["layout"]), markup=False)
     for line in _facts(checkup):
         out.print(line, markup=False)
-    table = Table()
-    for column in ("category", "share of pixels", "images"):
-        table.add_column(column, justify="left" if column == "category" else "right")
-    for row in checkup["categories"]:
-        table.add_row(str(row["name"]), f"{100 * row['share']:.2f} %", str(row["images"]))
-    out.print(table)
+    _print_categories(out, checkup["categories"])
     if checkup["problems"]:
         problems = Table(title="What is wrong", title_justify="left")
         for column in ("file", "what", "stops"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import signal
 import time
@@ -29,15 +30,16 @@ from segmentare.interfaces.runs import SPLIT, read_seen, write_split_file
 from segmentare.networks.inference import from_arrays, fuse, maps_function
 from segmentare.networks.layers import channels_last
 from segmentare.networks.network import Network, build_network
-from segmentare.planning import USUAL_SPEED, Wishes, make_plan, time_plan
+from segmentare.planning import USUAL_SPEED, make_plan, time_plan
 from segmentare.prediction.predictor import Predictor
-from segmentare.tasks import TASKS, Task
+from segmentare.tasks import TASKS
 from segmentare.training import trials
 from segmentare.training.loop import BEST, Training
 from segmentare.training.plan import Plan
 from segmentare.training.start import load_start
 from segmentare.training.state import STATE
 from segmentare.training.tuning import score_on, tune
+from segmentare.wishes import Wishes
 
 PLAN, RUN = "plan.json", "run.json"
 _SCORED = ("scores.json", "report.html")  # what is written when a run is scored
@@ -113,23 +115,29 @@ def train(
     display, out = display or Display(quiet=True), Path(out)
     options, wishes = options or Options(), wishes or Wishes()
     _check_folder(out, options)
-    dataset = open_dataset(Path(data), options.reader)
+    if wishes.code and options.task != "instance":
+        raise ValueError(
+            f"--code is of the instance task; got it with the task '{options.task}'. Leave it out, "
+            "or add --task instance."
+        )
+    dataset = open_dataset(Path(data), options.reader, options.task)
     display.say(f"Data: {dataset.layout}")
     loaded = load(dataset, dataset.records, display)
     _check_data(dataset, loaded, options, display)
     parts = choose_parts(
         dataset, loaded, options.splitting, display, out if options.resume else None
     )
-    task = TASKS[options.task].from_categories(dataset.categories)
     if options.resume:
         plan = _read_plan(out / PLAN)
     else:
+        task = TASKS[options.task].from_categories(dataset.categories)
         speed = USUAL_SPEED
         if wishes.steps is None and wishes.size is None:
             speed = trials.speed(wishes.spec, task.heads)
         some = _some(loaded, parts.train)
         plan = make_plan(some, len(parts.train), task, wishes, options.start, speed)
-    network, plan = _network(plan, task, resume=options.resume)
+    task = plan.task
+    network, plan = _network(plan, resume=options.resume)
     samples = _prepared(dataset, loaded, parts, plan, display)
     batches = Batches(
         samples[0],
@@ -153,7 +161,7 @@ def train(
     for line in plan.reasons:
         display.say(line)
     del loaded
-    training = Training(plan, network, batches, _validation(samples[1], task, plan), out)
+    training = Training(plan, network, batches, _validation(samples[1], plan), out)
     training.spent = time.perf_counter() - began
     with stop_on_signal(training, display):
         stopped = _run(training, Log(out, plan, task.headline), display, resume=options.resume)
@@ -226,11 +234,11 @@ def _some(loaded: Loaded, names: Sequence[str]) -> list[Sample[Any]]:
     return kept[:: max(1, len(kept) // 200)]
 
 
-def _network(plan: Plan, task: Task[Any], *, resume: bool) -> tuple[Network, Plan]:
+def _network(plan: Plan, *, resume: bool) -> tuple[Network, Plan]:
     import torch
 
     torch.manual_seed(plan.seed)
-    network = build_network(plan.spec, task.heads)
+    network = build_network(plan.spec, plan.task.heads)
     if resume:  # the state holds all weights, and what they started from may be gone
         return channels_last(network), plan
     if plan.start in ("", "none"):
@@ -264,16 +272,16 @@ def _prepared(
     return [ready[name] for name in parts.train], [ready[name] for name in parts.val]
 
 
-def _validation(samples: list[Sample[Any]], task: Task[Any], plan: Plan) -> Any:  # noqa: ANN401  a function or None
+def _validation(samples: list[Sample[Any]], plan: Plan) -> Any:  # noqa: ANN401  a function or None
     if not samples:
         return None
 
     def validate(network: Any) -> float:  # noqa: ANN401  any module
         device = str(next(network.parameters()).device)
         maps_of = maps_function(
-            network, task.heads, bfloat16=plan.precision == "bfloat16", device=device
+            network, plan.task.heads, bfloat16=plan.precision == "bfloat16", device=device
         )
-        return score_on(Predictor(maps_of, task, plan.preprocessing), samples)
+        return score_on(Predictor(maps_of, plan.task, plan.preprocessing), samples)
 
     return validate
 
@@ -335,13 +343,14 @@ def _finish(
     stopped: bool,
 ) -> Run:
     """Tune the decode on the validation part and write the model."""
-    plan, task, out = training.plan, training.batches.task, training.folder
+    plan, task, out = training.plan, training.plan.task, training.folder
     from_arrays(training.network, training.best)
     network = fuse(training.network.cpu())
     predictor = Predictor(maps_function(network, task.heads), task, plan.preprocessing)
     validation = None
     if val:
-        tuned, validation = tune(predictor, val)
+        limit = math.inf if plan.budget is None else max(5.0, 0.04 * plan.budget)
+        tuned, validation = tune(predictor, val, limit)
         predictor = replace(predictor, task=tuned)
     facts = {
         "when": now(),

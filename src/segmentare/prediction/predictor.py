@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic
@@ -47,13 +48,15 @@ class Predictor(Generic[A]):
         Raises:
             ValueError: The image has other channels or another dtype than the model takes.
         """
-        return self.task.decode(self.maps(image), stride=1)
+        frame = self.preprocessing.frame((image.shape[0], image.shape[1]))
+        factor = math.sqrt(math.prod(frame.image) / math.prod(frame.content))
+        return self.task.scaled(factor).decode(self.maps(image), stride=1)
 
     def maps(self, image: Image) -> Maps:
         """Return the maps at the image's own size, float32 of shape (channels, H, W) per head.
 
-        Vectors are in pixels of the image. Values between cells are interpolated linearly;
-        cells that see nothing but padding are never used.
+        Vectors are in pixels of the image, divided by the unit that the task gives them. Values
+        between cells are interpolated linearly; cells that see nothing but padding are never used.
 
         Raises:
             ValueError: The image has other channels or another dtype than the model takes, or

@@ -53,6 +53,8 @@ class Preprocessing:
         std: Per channel, in the same units, above 0.
         size: Height and width of the training images; of the tiles in native mode.
         scale: `None` for "fit", else the factor of "native" (1.0 keeps the image's pixels).
+        level: Stretch every image to the whole range of its dtype first (0 to 1 for float32): for
+            microscopes, whose exposure differs from image to image.
     """
 
     channels: int
@@ -61,6 +63,7 @@ class Preprocessing:
     std: tuple[float, ...]
     size: Size
     scale: float | None = None
+    level: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -90,6 +93,7 @@ class Preprocessing:
             "std": list(self.std),
             "size": list(self.size),
             "scale": self.scale,
+            "level": self.level,
         }
 
     @classmethod
@@ -104,6 +108,7 @@ class Preprocessing:
             tuple(float(value) for value in data["std"]),
             (height, width),
             None if scale is None else float(scale),
+            bool(data.get("level", False)),
         )
 
     def check(self, image: Image) -> None:
@@ -141,6 +146,24 @@ class Preprocessing:
         values /= std.astype(np.float32)
         return values
 
+    def leveled(self, image: Image) -> Image:
+        """Return the image (H, W, C) with its own range stretched, if `level` asks for it.
+
+        The range is that of all channels together, from the 1st to the 99.8th percentile (as
+        StarDist normalizes), so that colors stay what they are. Leveled twice is leveled once.
+        """
+        if not self.level:
+            return image
+        low, high = value_range(image)
+        top = 1.0 if self.dtype == "float32" else float(np.iinfo(self.dtype).max)
+        factor = top / max(high - low, 1e-6 * top)
+        if self.dtype == "uint8":
+            table = np.clip((np.arange(256) - low) * factor, 0, top)
+            return np.asarray(cv2.LUT(image, np.rint(table).astype(np.uint8))).reshape(image.shape)
+        values = np.clip((image.astype(np.float32) - low) * factor, 0, top)
+        stretched: Image = values if self.dtype == "float32" else np.rint(values)
+        return stretched.astype(self.dtype)
+
     def frame(self, size: Size) -> Frame:
         """Plan where an image of this size lies in the network's grid, and in which pieces."""
         if self.scale is None:
@@ -155,12 +178,29 @@ class Preprocessing:
         return Frame(size, content, padded, (min(tile[0], padded[0]), min(tile[1], padded[1])))
 
     def arrange(self, image: Image, frame: Frame) -> Image:
-        """Resample and pad an image (H, W, C) as `frame` says; values are not normalized yet."""
-        content = geometry.resample(image, frame.content)
+        """Level, resample and pad an image (H, W, C) as `frame` says; it is not normalized yet."""
+        content = geometry.resample(self.leveled(image), frame.content)
         bottom, right = (frame.padded[axis] - frame.content[axis] for axis in (0, 1))
         if not bottom and not right:
             return content
         return np.pad(content, ((0, bottom), (0, right), (0, 0)), mode="edge")
+
+
+def value_range(image: Image) -> tuple[float, float]:
+    """Return the 1st and the 99.8th percentile of the values of an image, all channels together.
+
+    Large images are sampled; values that are no numbers do not count.
+    """
+    step = max(1, round(math.sqrt(image.shape[0] * image.shape[1] / 250_000)))
+    some = image[::step, ::step]
+    if some.dtype == np.uint8:  # a histogram is faster than sorting
+        shares = np.cumsum(np.bincount(some.ravel(), minlength=256)) / some.size
+        return float(np.searchsorted(shares, 0.01)), float(np.searchsorted(shares, 0.998))
+    known = some[np.isfinite(some)]
+    if not known.size:
+        return 0.0, 0.0
+    low, high = np.percentile(known, (1, 99.8))
+    return float(low), float(high)
 
 
 def _channels(count: int) -> str:

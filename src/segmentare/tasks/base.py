@@ -93,6 +93,27 @@ class Task(ABC, Generic[A]):
     def from_categories(cls, categories: tuple[Category, ...]) -> Self:
         """Return the task for a dataset of these categories, with default settings."""
 
+    def fitted(self, radius: float) -> Self:
+        """Return the task with its vectors in units that suit objects of a typical size.
+
+        Args:
+            radius: Half the typical extent of an object, in pixels of the network's input.
+        """
+        del radius
+        return self
+
+    def scaled(self, factor: float) -> Self:
+        """Return the task for maps that were enlarged: distances and areas grow with them.
+
+        Settings are in pixels of the network's input, where validation chose them; maps are decoded
+        at the size of the image.
+
+        Args:
+            factor: Pixels of the image per pixel of the network's input.
+        """
+        del factor
+        return self
+
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready data, with the task's `name`."""

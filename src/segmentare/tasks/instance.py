@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -44,8 +44,8 @@ class Instance(Task[Segmentation]):
         threshold: Least probability of an object's pixel, 0 to 1.
         peak: Least height of a center (`center` only), 0 to 1.
         agreement: Least score of an object, 0 to 1.
-        spacing: Centers that lie up to so many image pixels apart are one, 1 or more.
-        least_area: Smaller objects are dropped, in image pixels.
+        spacing: Centers that lie up to so many pixels apart are one, 1 or more.
+        least_area: Smaller objects are dropped, in pixels.
     """
 
     name = "instance"
@@ -72,7 +72,7 @@ class Instance(Task[Segmentation]):
         return {
             "threshold": (0.3, 0.4, 0.5, 0.6, 0.7),
             **peaks,
-            "agreement": (0.0, 0.2, 0.4, 0.6),
+            "agreement": (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8),
             "spacing": (1, 3, 5, 9),
             "least_area": (0, 10, 30, 100),
         }
@@ -157,6 +157,13 @@ class Instance(Task[Segmentation]):
         quality = np.full(count, self.peak, np.float32)  # of objects whose center was not seen
         quality[: len(heights)] = heights
         return numbers, quality
+
+    def fitted(self, radius: float) -> Self:
+        return replace(self, unit=radius)
+
+    def scaled(self, factor: float) -> Self:
+        spacing, area = max(1, round(self.spacing * factor)), round(self.least_area * factor**2)
+        return replace(self, spacing=spacing, least_area=area)
 
     def metric(self, labels: Labels | None = None, *, fast: bool = False) -> InstanceScores:
         return InstanceScores(self.categories, labels, fast=fast)

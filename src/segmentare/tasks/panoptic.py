@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -29,8 +29,8 @@ class Panoptic(Task[Segmentation]):
         unit: Pixels of the network's input that a value of 1 in the offset maps means; best the
             typical radius of a thing, so that the network predicts numbers around 1.
         peak: Least height of a center, 0 to 1.
-        spacing: Centers that lie up to so many image pixels apart are one, 1 or more.
-        least_area: Smaller things are left out, in image pixels.
+        spacing: Centers that lie up to so many pixels apart are one, 1 or more.
+        least_area: Smaller things are left out, in pixels.
         least_stuff: Surfaces that fill less than this share of the image are left out, 0 to 1.
     """
 
@@ -118,6 +118,13 @@ class Panoptic(Task[Segmentation]):
         small[: len(self.categories)] &= ~self._things
         if (small & (areas > 0)).any():
             category[small[category]] = UNLABELED
+
+    def fitted(self, radius: float) -> Self:
+        return replace(self, unit=radius)
+
+    def scaled(self, factor: float) -> Self:
+        spacing, area = max(1, round(self.spacing * factor)), round(self.least_area * factor**2)
+        return replace(self, spacing=spacing, least_area=area)
 
     def metric(self, labels: Labels | None = None, *, fast: bool = False) -> PanopticScores:
         return PanopticScores(self.categories, labels, fast=fast)

@@ -11,6 +11,7 @@ import numpy as np
 from segmentare.datasets.augmentation import Augmentation
 from segmentare.networks.network import NetworkSpec
 from segmentare.prediction.preprocessing import Preprocessing
+from segmentare.tasks import Task, task_from_dict
 from segmentare.training.losses import LossSettings
 
 
@@ -19,6 +20,7 @@ class Plan:
     """How one network is trained on one dataset.
 
     Attributes:
+        task: What is learned, with its settings before validation chooses some of them.
         spec: The network.
         preprocessing: Size of the batches and normalization.
         augmentation: How strongly samples are changed.
@@ -39,6 +41,7 @@ class Plan:
         reasons: A line per decision, for people.
     """
 
+    task: Task[Any]
     spec: NetworkSpec
     preprocessing: Preprocessing
     augmentation: Augmentation
@@ -61,6 +64,7 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-ready data."""
         data = asdict(self)
+        data["task"] = self.task.to_dict()
         data["spec"] = self.spec.to_dict()
         data["preprocessing"] = self.preprocessing.to_dict()
         data["reasons"] = list(self.reasons)
@@ -75,6 +79,7 @@ class Plan:
         return cls(
             **{
                 **data,
+                "task": task_from_dict(data["task"]),
                 "spec": NetworkSpec.from_dict(data["spec"]),
                 "preprocessing": Preprocessing.from_dict(data["preprocessing"]),
                 "augmentation": Augmentation(**augmentation),

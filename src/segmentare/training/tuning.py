@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,10 +12,13 @@ from segmentare.annotations import Sample
 from segmentare.prediction.predictor import Predictor
 from segmentare.tasks.base import Maps, Task
 
+_LEAST = 8  # samples that every setting is tried on, where there are so many
 _GAIN = 2e-4  # a setting is changed only for a gain that is more than rounding
 
 
-def tune(predictor: Predictor[Any], samples: Sequence[Sample[Any]]) -> tuple[Task[Any], float]:
+def tune(
+    predictor: Predictor[Any], samples: Sequence[Sample[Any]], seconds: float = math.inf
+) -> tuple[Task[Any], float]:
     """Try the task's tunable settings one after the other, each at the best of those before.
 
     The maps are computed once, so that every setting costs a decode only. In native scale the
@@ -24,25 +29,37 @@ def tune(predictor: Predictor[Any], samples: Sequence[Sample[Any]]) -> tuple[Tas
     Args:
         predictor: With the final weights.
         samples: The validation part, prepared.
+        seconds: About how long the settings may be tried; where all samples would take longer,
+            every second or third of them is used, at least 8.
 
     Returns:
         The task with the best settings, and its headline score on these samples.
     """
     task = predictor.task
     maps = [predictor.maps(sample.image) for sample in samples]
-    best = _score(task, maps, samples)
+    began = time.perf_counter()
+    best = whole = score_maps(task, maps, samples)
+    tries = sum(len(values) for values in task.tunable.values())
+    step = math.ceil((time.perf_counter() - began) * tries / seconds)
+    step = min(max(step, 1), max(len(samples) // _LEAST, 1))
+    if step > 1:
+        best = score_maps(task, maps[::step], samples[::step])
     for name, values in task.tunable.items():
         if name == "smallest" and predictor.preprocessing.scale is not None:
             continue
         for value in values:
             candidate = replace(task, **{name: value})  # type: ignore[type-var]
-            score = _score(candidate, maps, samples)
+            score = score_maps(candidate, maps[::step], samples[::step])
             if score > best + _GAIN:
                 task, best = candidate, score
-    return task, best
+    if step == 1:
+        return task, best
+    tuned = score_maps(task, maps, samples)
+    return (task, tuned) if tuned > whole else (predictor.task, whole)
 
 
-def _score(task: Task[Any], maps: Sequence[Maps], samples: Sequence[Sample[Any]]) -> float:
+def score_maps(task: Task[Any], maps: Sequence[Maps], samples: Sequence[Sample[Any]]) -> float:
+    """Return the headline score of decoding maps of prepared samples."""
     metric = task.metric(fast=True)
     for one, sample in zip(maps, samples, strict=True):
         metric.update(task.decode(one, stride=1), sample.annotation, sample.name)

@@ -1,0 +1,164 @@
+"""What the samples of a dataset have in common, measured, so that a plan can follow from it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segmentare import geometry
+from segmentare.annotations import UNLABELED, Category, Sample, foreground_ids, relabel
+
+_DETAIL = 0.96  # Dice that the truth must keep when it is brought to the training size and back
+_SIDES_TRIED = (128, 160, 192, 224, 256, 320, 384, 448, 512, 640)
+_FEW = 8  # images, below which nothing can be said
+_TOUCH = 2  # pixels between two objects that are said to touch
+
+
+def usual_kind(samples: Sequence[Sample[Any]]) -> tuple[int, str]:
+    """Return the channels and the dtype of most images; `prepare` stops at the others by name."""
+    return Counter(kind(sample) for sample in samples).most_common(1)[0][0]
+
+
+def kind(sample: Sample[Any]) -> tuple[int, str]:
+    """Return the channels and the dtype of an image."""
+    return sample.image.shape[2], str(sample.image.dtype)
+
+
+def some_pixels(image: geometry.Image) -> geometry.Image:
+    """Return about 2,000 pixels, (N, C), evenly spread."""
+    flat = image.reshape(-1, image.shape[2])
+    return flat[:: max(1, len(flat) // 2000)]
+
+
+def exposure_spread(samples: Sequence[Sample[Any]]) -> float:
+    """Return how many times wider the values of a bright image spread than those of a dim one.
+
+    Measured: nuclei under many microscopes 4.5; photographs, street scenes, blood cells and skin
+    1.1 to 1.4.
+
+    Returns:
+        The 90th over the 10th percentile of the images' ranges; 1 for fewer than 8 images.
+    """
+    if len(samples) < _FEW:
+        return 1.0
+    ranges = []
+    for sample in samples:
+        pixels = some_pixels(sample.image).astype(np.float64)
+        ranges.append(np.ptp(np.nanpercentile(pixels, (1, 99.8))))
+    low, high = np.percentile(ranges, (10, 90))
+    return float(high / low) if low > 0 else 1.0
+
+
+def enough_detail(
+    samples: Sequence[Sample[Any]], categories: tuple[Category, ...], own_area: float
+) -> float:
+    """Return the smallest area at which the masks keep their shape, at most the images' own."""
+    areas = (side * side for side in _SIDES_TRIED if side * side < own_area)
+    return next((a for a in areas if detail_kept(samples, categories, a) >= _DETAIL), own_area)
+
+
+def detail_kept(
+    samples: Sequence[Sample[Any]], categories: tuple[Category, ...], area: float
+) -> float:
+    """Return the Dice of the true masks with themselves, brought to `area` pixels and back."""
+    scores = []
+    for sample in samples[:24]:
+        truth = sample.annotation.category
+        factor = math.sqrt(area / truth.size)
+        if factor >= 1:
+            scores.append(1.0)
+            continue
+        small = (max(1, round(truth.shape[0] * factor)), max(1, round(truth.shape[1] * factor)))
+        back = geometry.resample_labels(geometry.resample_labels(truth, small), truth.shape)
+        for category in foreground_ids(categories):
+            one, other = truth == category, back == category
+            if one.any():
+                scores.append(2 * float((one & other).sum()) / float(one.sum() + other.sum()))
+    return float(np.mean(scores)) if scores else 1.0
+
+
+def common_uprightness(samples: Sequence[Sample[Any]]) -> float:
+    """Return how much of the difference between masks and their up-down mirrors they share.
+
+    Thumbnails of the masks minus their own mirror are averaged: where up and down mean nothing
+    the differences cancel (about 1 / number of images remains), where heads are above feet they
+    add up. Only the masks count: a lamp that always shines from above says nothing of the objects.
+    Measured: PH2 0.01, blood cells 0.01, DRIVE 0.02, CHASE 0.07; portraits 0.20, full-body
+    photographs 0.28, CamVid 0.45.
+
+    Returns:
+        0 to 1; 0 for fewer than 8 images, for which nothing can be said.
+    """
+    if len(samples) < _FEW:
+        return 0.0
+    thumbnails = np.stack([_mask_thumbnail(sample) for sample in samples])
+    differences = thumbnails - thumbnails[:, ::-1]
+    total = float((differences**2).mean())
+    if total == 0:
+        return 0.0
+    return max(0.0, float((differences.mean(axis=0) ** 2).mean()) / total - 1 / len(samples))
+
+
+def _mask_thumbnail(sample: Sample[Any]) -> geometry.Image:
+    category = sample.annotation.category
+    ids = np.where(category == UNLABELED, 0, category).astype(np.float32)
+    return geometry.resample(ids, (16, 16))
+
+
+@dataclass(frozen=True)
+class ObjectTraits:
+    """How large and how crowded the objects of a dataset are.
+
+    Attributes:
+        diameter: Median of the square root of the objects' areas, in pixels.
+        relative: The same where every image has an area of one pixel.
+        large: What 95 % of the objects are smaller than, as `diameter`.
+        crowding: Share of the objects that touch another one, 0 to 1.
+        count: Objects that were measured.
+    """
+
+    diameter: float
+    relative: float
+    large: float
+    crowding: float
+    count: int
+
+
+def object_traits(samples: Sequence[Sample[Any]]) -> ObjectTraits | None:
+    """Measure the objects of some samples; `None` where there are none to be told apart."""
+    diameters, relative, touching = [], [], 0
+    for sample in samples:
+        if sample.annotation.instance is None:
+            continue
+        instance = relabel(sample.annotation.instance)
+        found = np.sqrt(np.bincount(instance.ravel())[1:])
+        diameters.append(found)
+        relative.append(found / math.sqrt(instance.size))
+        touching += _touching(instance)
+    sides = np.concatenate(diameters) if diameters else np.zeros(0)
+    if not len(sides):
+        return None
+    return ObjectTraits(
+        float(np.median(sides)),
+        float(np.median(np.concatenate(relative))),
+        float(np.percentile(sides, 95)),
+        touching / len(sides),
+        len(sides),
+    )
+
+
+def _touching(instance: NDArray[np.int32]) -> int:
+    """Return how many objects lie within `_TOUCH` pixels of another one."""
+    window = np.ones((2 * _TOUCH + 1, 2 * _TOUCH + 1), np.uint8)
+    ids = instance.astype(np.float32)  # OpenCV's filters take no int32; exact up to 16 million
+    highest = cv2.dilate(ids, window)
+    lowest = cv2.erode(np.where(instance == 0, np.float32(np.inf), ids), window)
+    inside = instance > 0
+    return len(np.unique(instance[inside & ((highest != ids) | (lowest != ids))]))

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from segmentare.annotations import Sample, Segmentation
+from segmentare.datasets.synthetic_objects import SyntheticObjects
+from segmentare.datasets.traits import exposure_spread, object_traits
+
+
+def squares(corners, side=10, size=(60, 80)):
+    ids = np.zeros(size, np.int32)
+    for number, (row, column) in enumerate(corners, start=1):
+        ids[row : row + side, column : column + side] = number
+    image = np.zeros((*size, 3), np.uint8)
+    return Sample(image, Segmentation((ids > 0).astype(np.uint8), ids), "squares")
+
+
+@pytest.mark.parametrize(
+    ("corners", "crowding"),
+    [
+        ([(5, 5), (30, 30)], 0.0),
+        ([(5, 5), (5, 15)], 1.0),  # side by side
+        ([(5, 5), (5, 16)], 1.0),  # a pixel between them
+        ([(5, 5), (5, 17)], 0.0),  # two
+        ([(5, 5), (15, 15), (40, 40), (40, 60)], 0.5),  # corner to corner, and two alone
+    ],
+)
+def test_objects_touch_up_to_two_pixels_away(corners, crowding):
+    found = object_traits([squares(corners)])
+    assert found.crowding == crowding
+    assert (found.count, found.diameter, found.large) == (len(corners), 10, 10)
+    assert found.relative == pytest.approx(10 / np.sqrt(60 * 80))
+
+
+def test_masks_without_objects_have_no_traits():
+    mask = Sample(np.zeros((8, 8, 3), np.uint8), Segmentation(np.ones((8, 8), np.uint8)), "mask")
+    assert object_traits([mask]) is None
+    assert object_traits([squares([])]) is None
+    assert object_traits([mask, squares([(5, 5)])]).count == 1
+
+
+def test_drawn_cells_are_crowded():
+    found = object_traits(list(SyntheticObjects("cells", 4)))
+    assert found.crowding > 0.3
+    assert 5 < found.diameter < 60
+
+
+def test_exposure_spread_compares_dim_and_bright_images():
+    ramp = np.tile(np.arange(200, dtype=np.uint8)[:, None, None], (1, 20, 3))
+    alike = [Sample(ramp, Segmentation(ramp[..., 0] * 0), str(i)) for i in range(8)]
+    assert exposure_spread(alike) == pytest.approx(1)
+    dim = [Sample(ramp // 5, s.annotation, s.name) for s in alike[:4]]
+    assert exposure_spread([*alike, *dim]) == pytest.approx(5, rel=0.05)
+    assert exposure_spread([*alike[:3], *dim]) == 1  # too few to say
