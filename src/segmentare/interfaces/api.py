@@ -273,6 +273,8 @@ def predict(  # noqa: PLR0913  one argument per option of the command line
     background: Folder | None = None,
     flips: bool = False,
     overwrite: bool = False,
+    pixel_size: float | None = None,
+    unit: str = "um",
     display: Display | None = None,
 ) -> Predictions:
     """Write a mask for each image, and what else is asked for; see `predicting.predict`."""
@@ -282,6 +284,8 @@ def predict(  # noqa: PLR0913  one argument per option of the command line
         cutout=cutout,
         background=None if background is None else Path(background),
         overwrite=overwrite,
+        pixel_size=pixel_size,
+        unit=unit,
     )
     places = [images] if isinstance(images, str | Path) else images
     return predicting.predict(run, places, out, outputs, flips=flips, display=display or Display())

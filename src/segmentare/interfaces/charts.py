@@ -55,7 +55,7 @@ def _text(value: float) -> str:
     return f"{value:.6g}"
 
 
-def _add(parent: Element, tag: str, *text: str, **attributes: str | float) -> Element:
+def add(parent: Element, tag: str, *text: str, **attributes: str | float) -> Element:
     """Append an element; `class_` and `text_anchor` become `class` and `text-anchor`."""
     element = SubElement(parent, tag)
     for name, value in attributes.items():
@@ -93,7 +93,7 @@ def _short(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _chart(axes: Axes, summary: str, x_title: str, y_title: str) -> Element:
+def empty_chart(axes: Axes, summary: str, x_title: str, y_title: str) -> Element:
     """Return a chart with grid, ticks and titles, and nothing in it yet."""
     kind = "chart wide" if axes.width == _WIDE else "chart"
     svg = Element("svg", {"class": kind, "role": "img", "aria-label": summary})
@@ -101,21 +101,22 @@ def _chart(axes: Axes, summary: str, x_title: str, y_title: str) -> Element:
     bottom = axes.height - _BOTTOM
     for value in _powers(*axes.y) if axes.log else ticks(*axes.y):
         y = axes.down(value)
-        _add(svg, "line", class_="grid", x1=_LEFT, x2=axes.width - _RIGHT, y1=y, y2=y)
-        _add(svg, "text", _short(value), x=_LEFT - 7, y=y + 4.5, text_anchor="end")
+        add(svg, "line", class_="grid", x1=_LEFT, x2=axes.width - _RIGHT, y1=y, y2=y)
+        add(svg, "text", _short(value), x=_LEFT - 7, y=y + 4.5, text_anchor="end")
     for value in ticks(*axes.x, 10 if axes.width == _WIDE else 5):
         x = axes.right(value)
-        _add(svg, "line", class_="tick", x1=x, x2=x, y1=bottom, y2=bottom + 4)
-        _add(svg, "text", _short(value), x=x, y=bottom + 18, text_anchor="middle")
-    _add(svg, "line", class_="axis", x1=_LEFT, x2=axes.width - _RIGHT, y1=bottom, y2=bottom)
+        add(svg, "line", class_="tick", x1=x, x2=x, y1=bottom, y2=bottom + 4)
+        add(svg, "text", _short(value), x=x, y=bottom + 18, text_anchor="middle")
+    add(svg, "line", class_="axis", x1=_LEFT, x2=axes.width - _RIGHT, y1=bottom, y2=bottom)
     middle = (_LEFT + axes.width - _RIGHT) / 2
-    _add(svg, "text", x_title, class_="title", x=middle, y=axes.height - 5, text_anchor="middle")
+    add(svg, "text", x_title, class_="title", x=middle, y=axes.height - 5, text_anchor="middle")
     turned = f"translate(13 {(_TOP + bottom) / 2:.1f}) rotate(-90)"
-    _add(svg, "text", y_title, class_="title", transform=turned, text_anchor="middle")
+    add(svg, "text", y_title, class_="title", transform=turned, text_anchor="middle")
     return svg
 
 
-def _finish(svg: Element) -> str:
+def finish(svg: Element) -> str:
+    """Return the text of a chart."""
     return tostring(svg, encoding="unicode", short_empty_elements=False)
 
 
@@ -160,24 +161,24 @@ def curves(
     y_range = (min(ys) / 1.2, max(ys) * 1.2) if log else _span(ys)
     x_range = (min(xs), max(xs)) if max(xs) > min(xs) else _span(xs)
     axes = Axes(x_range, y_range, log=log)
-    svg = _chart(axes, f"{title} against {x_title}: {', '.join(series)}", x_title, "")
+    svg = empty_chart(axes, f"{title} against {x_title}: {', '.join(series)}", x_title, "")
     for index, (name, (x, y)) in enumerate(series.items()):
         color = f"series-{index % 6}"
         if smooth and len(x) > _LONG:
-            _add(svg, "polyline", class_=f"raw {color}", points=_path(axes, x, y))
+            add(svg, "polyline", class_=f"raw {color}", points=_path(axes, x, y))
             y = _smooth(y)  # noqa: PLW2901
-        line = _add(svg, "polyline", class_=f"line {color}", points=_path(axes, x, y))
-        _add(line, "title", f"{name}: last value {number(y[-1])}")
+        line = add(svg, "polyline", class_=f"line {color}", points=_path(axes, x, y))
+        add(line, "title", f"{name}: last value {number(y[-1])}")
         if len(x) <= _LONG:
             for a, b in zip(x, y, strict=True):
                 place = {"cx": axes.right(a), "cy": axes.down(b)}
-                dot = _add(svg, "circle", class_=f"dot {color}", r=2.6, **place)
+                dot = add(svg, "circle", class_=f"dot {color}", r=2.6, **place)
                 dot.set("data-tip", f"{name} {number(b)} at {x_title} {_text(a)}")
     if best is not None:
-        ring = _add(svg, "circle", class_="best", r=6.0, cx=axes.right(best[0]))
+        ring = add(svg, "circle", class_="best", r=6.0, cx=axes.right(best[0]))
         ring.set("cy", f"{axes.down(best[1]):.2f}")
         ring.set("data-tip", f"chosen: {number(best[1])} at {x_title} {_text(best[0])}")
-    return _finish(svg)
+    return finish(svg)
 
 
 def distribution(
@@ -209,20 +210,20 @@ def distribution(
     tallest = max(len(column) for column in columns.values())
     axes = Axes(limits, (0.0, max(tallest * 1.08, 3.0)), width=_WIDE, height=210.0)
     x_title = f"{title} ({unit})" if unit else title
-    svg = _chart(axes, f"{title} of {len(values)} images", x_title, "images")
+    svg = empty_chart(axes, f"{title} of {len(values)} images", x_title, "images")
     if ci95 is not None:
         left, right = axes.right(max(ci95[0], limits[0])), axes.right(min(ci95[1], limits[1]))
-        band = _add(svg, "rect", class_="band", x=left, width=max(right - left, 1.0), y=_TOP)
+        band = add(svg, "rect", class_="band", x=left, width=max(right - left, 1.0), y=_TOP)
         band.set("height", f"{axes.height - _TOP - _BOTTOM:g}")
         ends = " to ".join(number(end, unit) for end in ci95)
         band.set("data-tip", f"95 % interval of the mean: {ends}")
     if mean is not None and limits[0] <= mean <= limits[1]:
         x = axes.right(mean)
-        line = _add(svg, "line", class_="mean", x1=x, x2=x, y1=_TOP, y2=axes.height - _BOTTOM)
+        line = add(svg, "line", class_="mean", x1=x, x2=x, y1=_TOP, y2=axes.height - _BOTTOM)
         line.set("data-tip", f"mean {number(mean, unit)}")
     for place, column in columns.items():
         _column(svg, axes, limits[0] + (place + 0.5) * step, sorted(column), len(values))
-    return _finish(svg)
+    return finish(svg)
 
 
 def _column(
@@ -233,14 +234,14 @@ def _column(
     tall = axes.down(0) - axes.down(1)
     if total > _DENSE:
         top = axes.down(len(column))
-        bar = _add(svg, "rect", class_="bar", x=axes.right(middle) - wide / 2 + 1, y=top)
+        bar = add(svg, "rect", class_="bar", x=axes.right(middle) - wide / 2 + 1, y=top)
         bar.set("width", f"{wide - 2:.2f}")
         bar.set("height", f"{axes.down(0) - top:.2f}")
         bar.set("data-tip", f"{len(column)} images")
         return
     radius = max(min(wide, tall) / 2 - 0.6, 1.0)
     for row, (_, name, tip) in enumerate(column):
-        dot = _add(svg, "circle", class_="image", r=radius, cx=axes.right(middle))
+        dot = add(svg, "circle", class_="image", r=radius, cx=axes.right(middle))
         dot.set("cy", f"{axes.down(row + 0.5):.2f}")
         dot.set("data-tip", tip.strip())
         dot.set("data-picture", name)
@@ -257,20 +258,20 @@ def reliability(bins: Sequence[tuple[float, float, int]]) -> str:
     Learning", ICML 2005.
     """
     axes = Axes((-0.04, 1.04), (-0.04, 1.04), height=380.0)
-    svg = _chart(axes, "reliability diagram", "predicted probability", "observed share")
+    svg = empty_chart(axes, "reliability diagram", "predicted probability", "observed share")
     ends = {"x1": axes.right(0), "y1": axes.down(0), "x2": axes.right(1), "y2": axes.down(1)}
-    _add(svg, "line", class_="ideal", **ends)
+    add(svg, "line", class_="ideal", **ends)
     used = [(p, share, count) for p, share, count in bins if count > 0]
     xs, ys = [p for p, _, _ in used], [share for _, share, _ in used]
-    _add(svg, "polyline", class_="line series-0", points=_path(axes, xs, ys))
+    add(svg, "polyline", class_="line series-0", points=_path(axes, xs, ys))
     total = sum(count for _, _, count in used)
     for p, share, count in used:
         place = {"cx": axes.right(p), "cy": axes.down(share)}
         radius = 3.0 + 9.0 * math.sqrt(count / total)
-        dot = _add(svg, "circle", class_="dot soft series-0", r=radius, **place)
+        dot = add(svg, "circle", class_="dot soft series-0", r=radius, **place)
         tip = f"predicted {number(p)}, observed {number(share)}, {number(count)} pixels"
         dot.set("data-tip", tip)
-    return _finish(svg)
+    return finish(svg)
 
 
 def interval_bar(mean: float, ci95: tuple[float, float] | None, limits: tuple[float, float]) -> str:
@@ -281,8 +282,8 @@ def interval_bar(mean: float, ci95: tuple[float, float] | None, limits: tuple[fl
     def right(value: float) -> float:
         return 5 + 150 * (min(max(value, low), high) - low) / ((high - low) or 1.0)
 
-    _add(svg, "line", class_="grid", x1=5, x2=155, y1=8, y2=8)
+    add(svg, "line", class_="grid", x1=5, x2=155, y1=8, y2=8)
     if ci95 is not None:
-        _add(svg, "line", class_="whisker", x1=right(ci95[0]), x2=right(ci95[1]), y1=8, y2=8)
-    _add(svg, "circle", class_="dot series-0", r=4.5, cx=right(mean), cy=8)
-    return _finish(svg)
+        add(svg, "line", class_="whisker", x1=right(ci95[0]), x2=right(ci95[1]), y1=8, y2=8)
+    add(svg, "circle", class_="dot series-0", r=4.5, cx=right(mean), cy=8)
+    return finish(svg)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from segmentare.annotations import is_binary
 from segmentare.datasets import open_dataset, open_richest
 from segmentare.datasets.base import Dataset
 from segmentare.datasets.checking import check as check_dataset
@@ -14,7 +13,8 @@ from segmentare.datasets.checkups import Checkup
 from segmentare.interfaces.check_page import SamplePicture, write_check_page
 from segmentare.interfaces.display import Display
 from segmentare.prediction import files
-from segmentare.prediction.drawing import draw_outlines, overlay, thumbnail
+from segmentare.prediction.drawing import thumbnail
+from segmentare.prediction.object_drawing import draw_annotation
 
 _SIDE = 420  # pixels of the longer side of a picture on the page
 
@@ -59,8 +59,7 @@ def _samples(dataset: Dataset, checkup: Checkup, count: int) -> list[SamplePictu
     shown = []
     for index in chosen:
         sample = dataset[places[index]]
-        draw = draw_outlines if is_binary(dataset.categories) else overlay
-        picture = draw(sample.image, sample.annotation, dataset.categories)
+        picture = draw_annotation(sample.image, sample.annotation, dataset.categories)
         jpeg = files.encode_jpeg(thumbnail(picture, _SIDE), quality=85)
         shown.append(SamplePicture(sample.name, jpeg, dict(sample.labels)))
     return shown

@@ -227,9 +227,10 @@ def _predict(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command = _command(
         subparsers,
         "predict",
-        "write a mask for each image",
+        "write a mask for each image, and ids and tables of the objects it shows",
         "  segmentare predict run new_photos --out masks --overlay\n"
-        "  segmentare predict run me.jpg --out tv --cutout --background beach.jpg",
+        "  segmentare predict run me.jpg --out tv --cutout --background beach.jpg\n"
+        "  segmentare predict cells_run slides --out found --overlay --pixel-size 0.5 --unit um",
     )
     command.add_argument("run", type=Path, metavar="RUN", help="model folder")
     command.add_argument(
@@ -242,6 +243,13 @@ def _predict(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument(
         "--background", type=Path, metavar="IMAGE", help="also <stem>.background.jpg, before IMAGE"
     )
+    command.add_argument(
+        "--pixel-size",
+        type=float,
+        metavar="SIZE",
+        help="units per pixel, for areas and lengths in objects.csv",
+    )
+    command.add_argument("--unit", default="um", help="name of that unit (um)")
     command.add_argument("--flips", action="store_true", help="average four mirrors of each image")
     command.add_argument("--overwrite", action="store_true", help="replace earlier results")
     command.add_argument("--json", action="store_true", help="print a JSON line per image")

@@ -141,6 +141,8 @@ def predict(options: argparse.Namespace) -> int:
         background=options.background,
         flips=options.flips,
         overwrite=options.overwrite,
+        pixel_size=options.pixel_size,
+        unit=options.unit,
         display=display,
     )
     if options.json:

@@ -16,9 +16,11 @@ from segmentare.metrics.calibration import Calibration
 from segmentare.metrics.comparison import compare as compare_rows
 from segmentare.prediction import files
 from segmentare.prediction.drawing import compare_outlines, thumbnail
+from segmentare.prediction.object_drawing import compare_objects
 from segmentare.prediction.predictor import Predictor
 
 _PICTURE_SIDE = 560  # pixels of the longer side of a picture in a report
+_OBJECTS_SIDE = 800  # the same where there are many small objects to be seen
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Evaluation:
         seen: Which of these images the model was trained on or chosen by.
         failed: (name, reason) of the images that could not be read.
         pictures: JPEG bytes per image name: truth and prediction outlined.
+        outcomes: Per image name how many segments of its picture are `matched`, `missed` and
+            `invented`; empty for a task that does not tell objects apart.
     """
 
     task: str
@@ -48,6 +52,7 @@ class Evaluation:
     seen: Seen
     failed: list[tuple[str, str]] = field(default_factory=list)
     pictures: dict[str, bytes] = field(default_factory=dict)
+    outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the pictures as JSON-ready data."""
@@ -93,7 +98,7 @@ def evaluate(
     from segmentare.networks.inference import load
 
     predictor = load(run, flips=flips)
-    dataset = open_dataset(Path(data), reader)
+    dataset = open_dataset(Path(data), reader, predictor.task.name)
     check_categories(predictor, dataset)
     records = list(dataset.records)
     if part is not None:
@@ -136,6 +141,7 @@ def score(
     metric = predictor.task.metric({record.name: record.labels for record in records})
     calibration = Calibration(predictor.task.categories)
     shots: dict[str, bytes] = {}
+    outcomes: dict[str, dict[str, int]] = {}
     failed: list[tuple[str, str]] = []
     for record in display.over(records, "Scoring", len(records)):
         try:
@@ -149,7 +155,8 @@ def score(
         if getattr(predicted, "probability", None) is not None:
             calibration.update(predicted, sample.annotation)
         if pictures:
-            shots[record.name] = _picture(sample, predicted, predictor)
+            shots[record.name], counts = _picture(sample, predicted, predictor)
+            outcomes |= {record.name: counts} if counts else {}
     seen.settle()
     if len(failed) == len(records):
         raise DatasetError(f"None of {len(records)} images could be scored. {failed[0][1]}")
@@ -165,6 +172,7 @@ def score(
         seen=seen,
         failed=failed,
         pictures=shots,
+        outcomes=outcomes,
     )
 
 
@@ -186,13 +194,25 @@ def check_categories(predictor: Predictor[Any], dataset: Dataset) -> None:
         )
 
 
+def image_score(headline: str, rows: Sequence[dict[str, Any]]) -> str:
+    """Return the score by which single images are judged: the main one, else Dice.
+
+    The mean IoU over categories, for one, exists for a whole set only.
+
+    Args:
+        headline: Name of the main score.
+        rows: One row per image.
+    """
+    return headline if all(headline in row for row in rows) else "dice"
+
+
 def compare(
     run_a: str | Path,
     run_b: str | Path,
     data: str | Path,
     *,
     part: str | None = None,
-    score_name: str = "dice",
+    score_name: str | None = None,
     reader: str | None = None,
     display: Display | None = None,
 ) -> dict[str, Any]:
@@ -203,7 +223,7 @@ def compare(
         run_b: Model folder.
         data: Dataset folder.
         part: Part of the split of `run_a`, or `None` for all images.
-        score_name: Which score per image.
+        score_name: Which score per image; `None`: see `image_score`, for `run_a`.
         reader: Name of the reader.
         display: Where progress is shown.
 
@@ -216,11 +236,28 @@ def compare(
     second = evaluate(run_b, data, reader=reader, pictures=False, display=display)
     rows = [row for row in second.per_image if row["name"] in names]
     seen_b = [name for name in second.seen.names() if name in names]
-    result = compare_rows(first.per_image, rows, score_name)
+    chosen = score_name or image_score(first.headline, first.per_image)
+    result = compare_rows(first.per_image, rows, chosen)
     return {**result, "seen": {"a": len(first.seen.names()), "b": len(seen_b)}}
 
 
-def _picture(sample: Sample[Any], predicted: Any, predictor: Predictor[Any]) -> bytes:  # noqa: ANN401  any annotation
+def _picture(
+    sample: Sample[Any],
+    predicted: Any,  # noqa: ANN401  any annotation
+    predictor: Predictor[Any],
+) -> tuple[bytes, dict[str, int]]:
+    """Return a JPEG of truth and prediction, and `Evaluation.outcomes` of the image."""
     categories = predictor.task.categories
-    drawn = compare_outlines(sample.image, sample.annotation, predicted, categories)
-    return files.encode_jpeg(thumbnail(drawn, _PICTURE_SIDE), quality=85)
+    if getattr(predicted, "instance", None) is None:
+        drawn = compare_outlines(sample.image, sample.annotation, predicted, categories)
+        return files.encode_jpeg(thumbnail(drawn, _PICTURE_SIDE), quality=85), {}
+    compared = compare_objects(
+        sample.image,
+        sample.annotation,
+        predicted,
+        categories,
+        surfaces=predictor.task.name == "panoptic",
+        side=2 * _OBJECTS_SIDE,
+    )
+    small = thumbnail(compared.picture, _OBJECTS_SIDE)
+    return files.encode_jpeg(small, quality=85), compared.counts

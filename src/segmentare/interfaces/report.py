@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from segmentare.interfaces import charts
+from segmentare.interfaces.counts import counting
 from segmentare.interfaces.formatting import (
     KNOWN_SCORES,
     NOTHING,
@@ -18,6 +19,7 @@ from segmentare.interfaces.formatting import (
     score_order,
     score_text,
 )
+from segmentare.interfaces.history import draw_curves
 from segmentare.interfaces.pages import picture, render, write_text
 from segmentare.interfaces.score_tables import draw_bars, group_table, main_scores, score_row
 from segmentare.prediction.drawing import PREDICTION_COLOR, TRUTH_COLOR
@@ -25,6 +27,7 @@ from segmentare.prediction.drawing import PREDICTION_COLOR, TRUTH_COLOR
 Row = Mapping[str, Any]  #: one JSON-ready row of a table
 
 _OUTLINES = {"truth": TRUTH_COLOR, "prediction": PREDICTION_COLOR}
+_MOST_CATEGORIES = 30  # of which also those are listed that no image shows
 _CALIBRATION = ("of", "expected_calibration_error", "brier", "pixels")
 
 
@@ -37,6 +40,7 @@ class Picture:
         rank: Why it is shown.
         jpeg: The picture as the bytes of a JPEG file.
         scores: Its scores by name; `None` where one does not exist.
+        outcomes: What became of the segments on it -> how many, such as `{"missed": 2}`.
         labels: What is known of the whole image.
     """
 
@@ -44,6 +48,7 @@ class Picture:
     rank: Literal["worst", "typical", "best"]
     jpeg: bytes
     scores: Mapping[str, float | None] = field(default_factory=dict)
+    outcomes: Mapping[str, int] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -104,6 +109,8 @@ def write_report(path: Path, report: ReportData) -> None:
     used = {row["name"] for row in rows} | (
         {"expected_calibration_error"} if calibration else set()
     )
+    categories = report.scores.get("categories") or {}
+    shown = {name: scores for name, scores in categories.items() if _is_shown(scores, categories)}
     values = {
         "report": report,
         "scores": rows,
@@ -112,8 +119,10 @@ def write_report(path: Path, report: ReportData) -> None:
         "pictures": _pictures(report),
         "distributions": _distributions(report),
         "table": _image_table(report),
-        "curves": _curves(report.history),
-        "categories": group_table(report.scores.get("categories") or {}, _colors(report)),
+        "counting": counting(report.per_image),
+        "curves": draw_curves(report.history),
+        "categories": group_table(shown, _colors(report)),
+        "absent": len(categories) - len(shown),
         "confusion": _confusion(report),
         "labels": {
             column: group_table(groups, {})
@@ -133,6 +142,11 @@ def write_report(path: Path, report: ReportData) -> None:
     write_text(path, render("report.html.j2", values))
 
 
+def _is_shown(scores: Row, categories: Mapping[str, Any]) -> bool:
+    """Tell whether a category has a row: of very many, those that no image shows have none."""
+    return len(categories) <= _MOST_CATEGORIES or scores.get("images") != 0
+
+
 def _colors(report: ReportData) -> dict[str, str]:
     categories = report.dataset.get("categories") or ()
     return {item["name"]: f"rgb({', '.join(map(str, item['color']))})" for item in categories}
@@ -149,6 +163,7 @@ def _pictures(report: ReportData) -> dict[str, list[dict[str, Any]]]:
                         "name": shown.name,
                         "source": picture(shown.jpeg),
                         "scores": [_named(name, value) for name, value in shown.scores.items()],
+                        "outcomes": [f"{n}\u00a0{what}" for what, n in shown.outcomes.items()],
                         "labels": [str(value) for value in shown.labels.values()],
                     }
                 )
@@ -220,53 +235,6 @@ def _cell(value: Any, unit: str) -> tuple[str, str]:  # noqa: ANN401 - any JSON 
     return anything(value), anything(value)
 
 
-def _series(
-    history: Sequence[Row], names: Iterable[str]
-) -> dict[str, tuple[list[float], list[float]]]:
-    """Return the finite values of some columns of the log against the step."""
-    series: dict[str, tuple[list[float], list[float]]] = {}
-    for name in names:
-        points = [
-            (finite(row.get("step", index)), finite(row.get(name)))
-            for index, row in enumerate(history)
-        ]
-        found = [(x, y) for x, y in points if x is not None and y is not None]
-        if len(found) > 1:
-            series[name] = ([x for x, _ in found], [y for _, y in found])
-    return series
-
-
-def _curves(history: Sequence[Row]) -> list[tuple[str, str, list[str]]]:
-    """Return title, chart and names of the losses, the validation scores, and the rate."""
-    names = {name: None for row in history for name in row}
-    losses = [name for name in names if "loss" in name]
-    scores = [n for n in names if (n.startswith("val_") or n == "score") and n not in losses]
-    drawn = []
-    for title, wanted in (
-        ("Loss", losses),
-        ("Score in validation", scores),
-        ("Learning rate", [name for name in names if name == "learning_rate"]),
-    ):
-        series = _series(history, wanted)
-        if series:
-            best = _best(history, next(iter(series))) if wanted is scores else None
-            chart = charts.curves(series, title, smooth=wanted is losses, best=best)
-            drawn.append((title, chart, list(series)))
-    return drawn
-
-
-def _best(history: Sequence[Row], name: str) -> tuple[float, float] | None:
-    """Return step and score of the best row: the last one so marked, else the first highest."""
-    points = _series(history, [name])[name]
-    marked = [row for row in history if str(row.get("best", "")).lower() in {"true", "1"}]
-    step, score = (
-        (finite(marked[-1].get(key)) for key in ("step", name)) if marked else (None, None)
-    )
-    if step is not None and score is not None:
-        return step, score
-    return max(zip(*points, strict=True), key=lambda point: point[1])
-
-
 def _confusion(report: ReportData) -> dict[str, Any] | None:
     """Return the confusion matrix with the shares of each row, or `None` without one."""
     counts = report.scores.get("confusion")
@@ -274,14 +242,20 @@ def _confusion(report: ReportData) -> dict[str, Any] | None:
         return None
     categories = report.dataset.get("categories") or ()
     names = [str(item["name"]) for item in categories]
-    if len(names) < len(counts[0]):
-        names += [str(index) for index in range(len(names), len(counts[0]))]
+    names += [str(index) for index in range(len(names), len(counts[0]))]
+    columns = [sum(row[index] for row in counts) for index in range(len(counts[0]))]
+    listed = [
+        index
+        for index, row in enumerate(counts)
+        if len(counts) <= _MOST_CATEGORIES or sum(row) + columns[index] > 0
+    ]
     rows = []
-    for name, row in zip(names, counts, strict=False):
-        total = sum(row)
-        cells = [(int(count), count / total if total else None) for count in row]
-        rows.append({"name": name, "total": int(total), "cells": cells})
-    return {"columns": names[: len(counts[0])], "rows": rows}
+    for index in listed:
+        total = sum(counts[index])
+        numbers = [int(counts[index][other]) for other in listed]
+        cells = [(count, count / total if total else None) for count in numbers]
+        rows.append({"name": names[index], "total": int(total), "cells": cells})
+    return {"columns": [names[index] for index in listed], "rows": rows}
 
 
 def _calibration(data: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -8,16 +8,31 @@ from typing import Any
 
 from segmentare.checkpoint import load_description, write_json
 from segmentare.interfaces.display import Display
-from segmentare.interfaces.evaluation import Evaluation, score
+from segmentare.interfaces.evaluation import Evaluation, image_score, score
 from segmentare.interfaces.logs import NAME as LOG
 from segmentare.interfaces.logs import read_log
 from segmentare.interfaces.machine import describe_machine, now
 from segmentare.interfaces.report import Picture, ReportData, write_report
 from segmentare.interfaces.runs import read_seen
 from segmentare.interfaces.training import Run
+from segmentare.prediction.object_drawing import NOT_JUDGED, OUTCOMES
 
 REPORT, SCORES = "report.html", "scores.json"
 _WORST, _BEST = 9, 6
+
+#: scores under a picture, by task
+_UNDER = {
+    "semantic": ("dice", "iou", "hd95"),
+    "instance": ("accuracy@0.5", "accuracy@0.7", "aji"),
+    "panoptic": ("pq", "sq", "rq"),
+}
+#: what the colors of outlines mean where objects are told apart
+_LEGEND = {
+    "matched (the truth: a thin white line)": OUTCOMES["matched"],
+    "missed (dashed)": OUTCOMES["missed"],
+    "invented": OUTCOMES["invented"],
+    "not judged": NOT_JUDGED,
+}
 
 
 def score_run(run: Run, command: str, display: Display) -> Evaluation | None:
@@ -104,7 +119,8 @@ def write_evaluation(folder: Path, evaluation: Evaluation, run: Path, data: Path
 def _of_evaluation(evaluation: Evaluation | None, task: str, headline: str) -> dict[str, Any]:
     if evaluation is None:
         return {"task": task, "headline": headline}
-    return {
+    outlines = {"outlines": _LEGEND} if evaluation.outcomes else {}
+    return outlines | {
         "task": task,
         "headline": headline,
         "images": evaluation.images,
@@ -119,7 +135,8 @@ def _of_evaluation(evaluation: Evaluation | None, task: str, headline: str) -> d
 
 def _pictures(evaluation: Evaluation) -> list[Picture]:
     """Return the worst and the best images, worst first."""
-    rows = sorted(evaluation.per_image, key=lambda row: float(row.get("dice") or 0.0))
+    judged_by = image_score(evaluation.headline, evaluation.per_image)
+    rows = sorted(evaluation.per_image, key=lambda row: float(row.get(judged_by) or 0.0))
     worst = rows[: min(_WORST, (len(rows) + 1) // 2)]
     best = [row for row in rows[-_BEST:] if row not in worst]
     shown = [(row, "worst") for row in worst] + [(row, "best") for row in reversed(best)]
@@ -128,7 +145,11 @@ def _pictures(evaluation: Evaluation) -> list[Picture]:
             name=row["name"],
             rank="worst" if rank == "worst" else "best",
             jpeg=evaluation.pictures[row["name"]],
-            scores={key: row[key] for key in ("dice", "iou", "hd95") if key in row},
+            scores={key: row[key] for key in _UNDER.get(evaluation.task, ()) if key in row},
+            outcomes={
+                what + (" segments" if evaluation.task == "panoptic" else ""): count
+                for what, count in evaluation.outcomes.get(row["name"], {}).items()
+            },
             labels=row.get("labels", {}),
         )
         for row, rank in shown

@@ -46,13 +46,18 @@ def score_row(name: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - a numb
         "name": name,
         "title": text.title,
         "unit": str(parts.get("unit", text.unit)),
-        "mean": finite(parts.get(main)),
+        "mean": _counted(parts.get(main)),
         "ci95": None if low is None or high is None else (low, high),
         "pooled": parts.get("pooled") if main == "mean" else None,
         "median": parts.get("median"),
         "is_pooled": main == "pooled",
         "bar": "",
     }
+
+
+def _counted(value: Any) -> float | None:  # noqa: ANN401 - any JSON value
+    """Return a number as float, but a count as it is, so that it is printed without decimals."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else finite(value)
 
 
 def draw_bars(rows: Sequence[dict[str, Any]]) -> str:

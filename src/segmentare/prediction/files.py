@@ -21,6 +21,7 @@ from segmentare.annotations import (
     foreground_ids,
     is_binary,
 )
+from segmentare.prediction.measures import compact, instances, majority
 
 UNLABELED_COLOR = (224, 224, 192)  #: in palette files; Pascal VOC's color of its void label
 
@@ -33,17 +34,19 @@ def write_mask(
     categories: tuple[Category, ...],
     *,
     overwrite: bool = False,
+    palette: bool = False,
 ) -> None:
     """Write the categories as PNG of the image's size.
 
-    One background and one kind of object become 8-bit gray, 0 and 255. Other categories become
-    a palette file in the categories' colors: its values are the ids, 255 means unlabeled.
+    One background and one kind of object become 8-bit gray, 0 and 255, unless `palette` is set.
+    Other categories become a palette file in the categories' colors: its values are the ids, 255
+    means unlabeled.
 
     Raises:
         FileExistsError: The file exists and `overwrite` is not set.
         ValueError: Ids beyond the categories, or unlabeled pixels in a binary mask.
     """
-    category, binary = segmentation.category, is_binary(categories)
+    category, binary = segmentation.category, is_binary(categories) and not palette
     unknown = category >= len(categories)
     if not binary:
         unknown &= category != UNLABELED
@@ -119,31 +122,55 @@ def describe(
         `box` [x0, y0, x1, y1] (x1 and y1 excluded; `None` if absent) for each one that is not
         background; and `confidence`, the mean over all pixels of the probability of the chosen
         answer (max(p, 1 - p) for a binary task), `None` without a probability.
+
+        Where objects are told apart also `objects`, how many there are, and the same for each
+        category that comes in objects, with `mean_score`, the mean of theirs (`None` if there is
+        none, or no score).
     """
     height, width = segmentation.size
-    found = {}
+    areas = np.bincount(segmentation.category.ravel(), minlength=len(categories))
+    found: dict[str, dict[str, Any]] = {}
     for index in foreground_ids(categories):
-        mask = segmentation.category == index
-        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-        area = int(mask.sum())
+        area = int(areas[index])
         found[categories[index].name] = {
             "area_px": area,
-            "share": area / mask.size,
-            "box": [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
-            if area
-            else None,
+            "share": area / segmentation.category.size,
+            "box": _box(segmentation.category == index) if area else None,
         }
     sure = segmentation.probability
     if sure is not None and is_binary(categories):
         sure = np.maximum(sure, 1 - sure)
     confidence = None if sure is None else float(sure.mean(dtype=np.float64))
-    return {
+    row = {
         "image": name,
         "width": width,
         "height": height,
         "categories": found,
         "confidence": confidence,
     }
+    return row if segmentation.instance is None else row | _count(segmentation, categories, found)
+
+
+def _box(mask: NDArray[np.bool_]) -> list[int]:
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
+
+
+def _count(
+    segmentation: Segmentation,
+    categories: tuple[Category, ...],
+    found: dict[str, dict[str, Any]],
+) -> dict[str, int]:
+    """Add the objects of each category to its entry, and return how many there are in all."""
+    ids, place = compact(instances(segmentation))
+    kinds = majority(segmentation, place, ids.size)
+    scores = segmentation.scores
+    for index in foreground_ids(categories):
+        own = ids[kinds == index]
+        if categories[index].thing or own.size:
+            mean = float(scores[own - 1].mean()) if scores is not None and own.size else None
+            found[categories[index].name] |= {"objects": int(own.size), "mean_score": mean}
+    return {"objects": int(ids.size)}
 
 
 def write_bytes(path: Path, data: bytes, *, overwrite: bool = False) -> None:
