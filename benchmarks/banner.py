@@ -1,4 +1,8 @@
-"""Make the picture of the README from what `make demo` left: `python benchmarks/banner.py demo`."""
+"""Make a picture of the README from what a demo left.
+
+After `make demo`: `python benchmarks/banner.py demo demo.jpg`. After `segmentare demo --task instance
+--out cells`: `python benchmarks/banner.py cells cells.jpg`.
+"""
 
 import sys
 from pathlib import Path
@@ -6,16 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from segmentare.datasets.images import read_image
+from segmentare.geometry import resample
 from segmentare.prediction.files import encode_jpeg
+
+_WIDTH = 1152  # pixels
 
 
 def main() -> None:
-    demo = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
+    demo, name = Path(sys.argv[1]), sys.argv[2]
     pictures = [read_image(path) for path in sorted((demo / "masks").glob("*.overlay.jpg"))[:6]]
     rows = [np.concatenate(pictures[i : i + 3], axis=1) for i in (0, 3)]
-    target = Path(__file__).parent.parent / "docs" / "images" / "demo.jpg"
+    picture = np.concatenate(rows)
+    width = min(_WIDTH, picture.shape[1])
+    small = resample(picture, (round(picture.shape[0] * width / picture.shape[1]), width))
+    target = Path(__file__).parent.parent / "docs" / "images" / name
     target.parent.mkdir(exist_ok=True)
-    target.write_bytes(encode_jpeg(np.concatenate(rows)))
+    target.write_bytes(encode_jpeg(small, quality=88))
 
 
 if __name__ == "__main__":
