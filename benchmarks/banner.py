@@ -1,7 +1,7 @@
 """Make a picture of the README from what a demo left.
 
-After `make demo`: `python benchmarks/banner.py demo demo.jpg`. After `segmentare demo --task instance
---out cells`: `python benchmarks/banner.py cells cells.jpg`.
+`python benchmarks/banner.py demo demo.jpg` after `make demo`, or after another demo with its
+folder and the name of the picture.
 """
 
 import sys
