@@ -37,15 +37,15 @@ ROWS = {
     "nuclei-5m": ("nuclei_dsb2018", "5m", "accuracy@0.5", 0.60, 0.75),
     "nuclei-30m": ("nuclei_dsb2018", "30m", "accuracy@0.5", 0.75, 0.864),
     "meadow-3m": ("meadow", "3m", "pq", 0.80, 0.92),
-    "coco-10m": ("coco_mini", "10m", "ap", None, None),
-    "coco-panoptic-10m": ("coco_mini", "10m", "pq", None, None),
+    "coco-5m": ("coco_mini", "5m", "ap", None, None),
+    "coco-panoptic-5m": ("coco_mini", "5m", "pq", None, None),
 }
 TASKS = {
     "nuclei-5m": "instance",
     "nuclei-30m": "instance",
     "meadow-3m": "panoptic",
-    "coco-10m": "instance",
-    "coco-panoptic-10m": "panoptic",
+    "coco-5m": "instance",
+    "coco-panoptic-5m": "panoptic",
 }
 
 

@@ -15,8 +15,8 @@ WORDS = {
     "nuclei-5m": "nuclei_dsb2018, TP / (TP + FP + FN) at IoU 0.5, mean over images",
     "nuclei-30m": "nuclei_dsb2018, TP / (TP + FP + FN) at IoU 0.5, mean over images",
     "meadow-3m": "the drawn meadow of `segmentare demo --task panoptic`, PQ",
-    "coco-10m": "coco_mini `val`, AP of 80 categories from 84 images",
-    "coco-panoptic-10m": "coco_mini `val`, PQ of stuff and things from 84 images",
+    "coco-5m": "coco_mini, AP of 80 categories learned from 71 images",
+    "coco-panoptic-5m": "coco_mini, PQ of stuff and things learned from 71 images",
 }
 
 

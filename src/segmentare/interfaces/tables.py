@@ -63,16 +63,17 @@ def _print_groups(out: Console, title: str, groups: Mapping[str, Any], headline:
     table = Table()
     table.add_column(title)
     table.add_column("images", justify="right")
+    interval = _has_interval(groups, names[0]) if names else False  # of the main one; room is short
     for name in names:
         table.add_column(score_text(name).title, justify="right")
-        if _has_interval(groups, name):
+        if interval and name == names[0]:
             table.add_column("95 % interval", justify="right")
     for label, group in groups.items():
         cells = []
         for name in names:
             value = group.get(name) or {}
             cells.append(_number(value.get("mean", value.get("pooled"))))
-            if _has_interval(groups, name):
+            if interval and name == names[0]:
                 cells.append(_interval(value))
         table.add_row(label, str(group.get("images", "")), *cells)
     out.print(table)
