@@ -44,6 +44,18 @@ READERS: dict[str, tuple[str, str]] = {
 
 WITH_STUFF = {"coco_panoptic", "cityscapes", "ade20k"}  # readers that know stuff and things
 
+#: The same for keypoints, which the tasks `KEYPOINT_TASKS` need.
+KEYPOINT_READERS: dict[str, tuple[str, str]] = {
+    "openpose": ("openpose_dataset:open_openpose", "OpenPose (a.jpg and a_keypoints.json)"),
+    "lsp": ("lsp:open_lsp", "Leeds Sports Pose (joints.mat, images/im0001.jpg)"),
+    "mpii": ("mpii:open_mpii", "MPII human pose (a JSON list of image, joints, joints_vis)"),
+    "coco_keypoints": (
+        "coco_keypoints:open_keypoints",
+        "COCO keypoints (annotations/person_keypoints_*.json and the like, image folders)",
+    ),
+}
+KEYPOINT_TASKS = ("pose", "body")
+
 
 def open_dataset(
     root: Path | str, reader: str | None = None, task: str = "semantic"
@@ -54,7 +66,8 @@ def open_dataset(
 
     Args:
         root: The folder.
-        reader: Name of the one reader to use, a key of `READERS`; `None` tries all.
+        reader: Name of the one reader to use, a key of `READERS` or, for a task of keypoints, of
+            `KEYPOINT_READERS`; `None` tries all.
         task: Name of the task that the data are for; some layouts hold data for several, and
             which categories there are, and whether things are told apart, depends on it.
 
@@ -63,14 +76,17 @@ def open_dataset(
             the task needs.
     """
     root = Path(root)
-    if reader is not None and reader not in READERS:
-        raise DatasetError(f"The reader must be one of {', '.join(READERS)}; got '{reader}'.")
+    readers = KEYPOINT_READERS if task in KEYPOINT_TASKS else READERS
+    if reader is not None and reader not in readers:
+        raise DatasetError(
+            f"The reader for the task '{task}' must be one of {', '.join(readers)}; got '{reader}'."
+        )
     _check_folder(root)
-    for name in [reader] if reader else READERS:
+    for name in [reader] if reader else readers:
         opened = _open(name, root, {"task": task, "forced": reader is not None})
         if opened is not None:
             return _check_objects(opened, task)
-    known = "; ".join(f"{name}: {READERS[name][1]}" for name in READERS)
+    known = "; ".join(f"{name}: {layout}" for name, (_, layout) in readers.items())
     asked = f"the layout of '{reader}'" if reader else "a known layout"
     raise DatasetError(f"'{root}' must hold images in {asked}. Known layouts are {known}.")
 
@@ -85,7 +101,13 @@ def open_richest(root: Path | str, reader: str | None = None) -> FileDataset:
     Raises:
         DatasetError: As `open_dataset`.
     """
-    found = open_dataset(root, reader)
+    try:
+        found = open_dataset(root, reader)
+    except DatasetError:
+        try:
+            return open_dataset(root, reader, KEYPOINT_TASKS[0])
+        except DatasetError:
+            return open_dataset(root, reader)  # says what is wrong
     if found.rule is not None or not found.records:  # masks of categories
         return found
     return open_dataset(
@@ -122,7 +144,7 @@ def _check_folder(root: Path) -> None:
 
 def _opener(name: str) -> Callable[..., FileDataset | None]:
     """Import a reader when it is first needed, for they load OpenCV."""
-    module, function = READERS[name][0].split(":")
+    module, function = (READERS | KEYPOINT_READERS)[name][0].split(":")
     opener: Callable[..., FileDataset | None] = getattr(
         import_module(f"segmentare.datasets.{module}"), function
     )

@@ -23,6 +23,7 @@ from segmentare.datasets.images import read_image
 from segmentare.datasets.splitting import Split
 from segmentare.errors import DatasetError, MissingPackageError
 from segmentare.geometry import Image
+from segmentare.poses import Poses
 
 
 def check(
@@ -155,21 +156,24 @@ def _look(dataset: Dataset, index: int) -> Seen:
     return _measure(record, image, annotation)
 
 
-def _measure(record: Record, image: Image, annotation: Segmentation) -> Seen:
+def _measure(record: Record, image: Image, truth: Segmentation | Poses) -> Seen:
+    annotation = truth.silhouettes() if isinstance(truth, Poses) else truth
     category = annotation.category
     return Seen(
         record,
         annotation.size,
         f"{image.shape[2]} channel{'s' if image.shape[2] != 1 else ''} of {image.dtype}",
         np.bincount(category.ravel(), minlength=256),
-        _objects(annotation),
+        _objects(truth),
         hashlib.sha256(np.ascontiguousarray(category).data).hexdigest(),
         fingerprint(image),
     )
 
 
-def _objects(annotation: Segmentation) -> int:
+def _objects(annotation: Segmentation | Poses) -> int:
     """Return the number of objects: of ids where there are some, else of connected parts."""
+    if isinstance(annotation, Poses):
+        return int((~annotation.crowd).sum())
     if annotation.instance is not None:
         return len(np.unique(annotation.instance[annotation.instance > 0]))
     category = annotation.category

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from segmentare.annotations import UNLABELED, Category, Sample, Segmentation
@@ -15,6 +15,7 @@ from segmentare.datasets.surveys import Survey, survey
 from segmentare.datasets.tables import ClassTable
 from segmentare.errors import DatasetError
 from segmentare.geometry import Image, Size
+from segmentare.poses import Skeleton
 
 _FEW = 8  # an image file with at most so many values looks like a mask
 
@@ -31,6 +32,7 @@ class FileDataset:
         records: The images that have a readable mask; `len` and `[]` go over them.
         problems: What was noticed while listing the files.
         rule: How the masks are read; `None` where they cannot be.
+        skeleton: The keypoints of each object; `None` in a dataset without keypoints.
     """
 
     root: Path
@@ -40,6 +42,7 @@ class FileDataset:
     records: tuple[Record, ...]
     problems: tuple[Problem, ...]
     rule: MaskRule | None
+    skeleton: Skeleton | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.records)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentare import geometry
-from segmentare.annotations import UNLABELED, Category, Sample, foreground_ids, relabel
+from segmentare.annotations import (
+    UNLABELED,
+    Category,
+    Sample,
+    Segmentation,
+    foreground_ids,
+    relabel,
+)
+from segmentare.poses import Poses
 
 _DETAIL = 0.96  # Dice that the truth must keep when it is brought to the training size and back
 _SIDES_TRIED = (128, 160, 192, 224, 256, 320, 384, 448, 512, 640)
@@ -129,6 +137,50 @@ class ObjectTraits:
     large: float
     crowding: float
     count: int
+
+
+def as_masks(sample: Sample[Any]) -> Sample[Segmentation]:
+    """Return the sample with silhouettes or boxes in place of poses."""
+    truth = sample.annotation
+    return replace(sample, annotation=truth.silhouettes()) if isinstance(truth, Poses) else sample
+
+
+def pose_radius(samples: Sequence[Sample[Any]]) -> float | None:
+    """Return the median distance of keypoints from the middle of theirs, in shares of sqrt(H W).
+
+    `None` where there are no poses with two keypoints.
+    """
+    distances = []
+    for sample in samples:
+        if not isinstance(sample.annotation, Poses):
+            continue
+        for points in sample.annotation.keypoints:
+            known = points[points[:, 2] > 0, :2]
+            if len(known) > 1:
+                away = np.linalg.norm(known - known.mean(axis=0), axis=1)
+                distances.append(float(away.mean()) / math.sqrt(math.prod(sample.annotation.size)))
+    return float(np.median(distances)) if distances else None
+
+
+def pose_uprightness(samples: Sequence[Sample[Any]]) -> float:
+    """Return how much of the vertical order of keypoints all people have in common, 0 to 1.
+
+    Heights of the keypoints above the middle of a person, in units of their spread, are averaged:
+    where people stand and lie as they like they cancel.
+    """
+    orders = []
+    for sample in samples:
+        for points in sample.annotation.keypoints:
+            known = points[:, 2] > 0
+            if known.sum() > 1:
+                heights = points[:, 1] - points[known, 1].mean()
+                spread = max(float(points[known, :2].std()), 1e-6)
+                orders.append(np.where(known, heights / spread, 0.0))
+    if len(orders) < _FEW:
+        return 0.0
+    order = np.stack(orders)
+    total = float((order**2).mean())
+    return float((order.mean(axis=0) ** 2).mean()) / total if total else 0.0
 
 
 def object_traits(samples: Sequence[Sample[Any]]) -> ObjectTraits | None:
