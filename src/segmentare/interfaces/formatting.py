@@ -141,6 +141,55 @@ KNOWN_SCORES = {
         "across several objects several times.",
     ),
     "aji_plus": ScoreText("AJI+", "AJI with each prediction given to at most one true object."),
+    "oks_ap": ScoreText(
+        "OKS AP",
+        "COCO's average precision of keypoints: the area under precision against recall over the "
+        "confidence, mean over object keypoint similarities (OKS) from 0.50 to 0.95. OKS is 1 for "
+        "keypoints in their places, and falls with the distance in relation to the object's size "
+        "and to how far annotators differ on that joint. Over all images together; of one image "
+        "alone in the tables. Crowds and people without marked keypoints are left out.",
+    ),
+    "oks_ap50": ScoreText("OKS AP50", "OKS AP for matches of an OKS of 0.5."),
+    "oks_ap75": ScoreText("OKS AP75", "OKS AP for matches of an OKS of 0.75."),
+    "oks_ap_medium": ScoreText(
+        "OKS AP medium", "OKS AP of objects between 32 \u00d7 32 and 96 \u00d7 96 pixels."
+    ),
+    "oks_ap_large": ScoreText("OKS AP large", "OKS AP of objects of 96 \u00d7 96 pixels and more."),
+    "oks_ar": ScoreText(
+        "OKS AR",
+        "Average recall: the share of true objects that were found, whatever the confidence, mean "
+        "over OKS from 0.50 to 0.95, among the 20 surest predictions per image.",
+    ),
+    "oks_ar50": ScoreText("OKS AR50", "OKS AR for matches of an OKS of 0.5."),
+    "oks_ar75": ScoreText("OKS AR75", "OKS AR for matches of an OKS of 0.75."),
+    "oks_ar_medium": ScoreText(
+        "OKS AR medium", "OKS AR of objects between 32 \u00d7 32 and 96 \u00d7 96 pixels."
+    ),
+    "oks_ar_large": ScoreText("OKS AR large", "OKS AR of objects of 96 \u00d7 96 pixels and more."),
+    "pck@0.2": ScoreText(
+        "PCK at 0.2 of the torso",
+        "Percentage of correct keypoints: the share of marked keypoints, hidden ones too, whose "
+        "prediction lies within 0.2 of the torso, which is the mean distance from a shoulder to "
+        "the hip of the other side. A keypoint that was not found is wrong; people who were made "
+        "up do not count, and neither do people whose torso is not marked. The mean is over "
+        "images; pooled means that the keypoints of all images were counted together.",
+    ),
+    "pck_box@0.2": ScoreText(
+        "PCK at 0.2 of the box",
+        "Share of marked keypoints whose prediction lies within 0.2 of the longer side of the true "
+        "object's box: for skeletons without shoulders and hips. It is laxer than that of torsos.",
+    ),
+    "pckh@0.5": ScoreText(
+        "PCKh at 0.5 of the head",
+        "Share of marked keypoints whose prediction lies within half the distance from the top of "
+        "the head to the neck. Benchmarks with boxes around heads take those instead.",
+    ),
+    "body": ScoreText(
+        "Body", "The mean of OKS AP and the pooled IoU of the silhouettes, or the one there is."
+    ),
+    "mask_ap": ScoreText("Mask AP", "AP of each person's silhouette, over IoU from 0.50 to 0.95."),
+    "mask_ap50": ScoreText("Mask AP50", "The same for matches of an IoU of 0.5."),
+    "mask_ap75": ScoreText("Mask AP75", "The same for matches of an IoU of 0.75."),
     "expected_calibration_error": ScoreText(
         "Calibration error",
         "The mean distance between predicted probability and observed "
@@ -148,6 +197,14 @@ KNOWN_SCORES = {
         smaller_is_better=True,
     ),
 }
+
+
+_TITLES = {"pose": "pose detection", "body": "silhouettes and skeletons"}
+
+
+def task_title(name: str) -> str:
+    """Return what a task does, in words; "" for none."""
+    return _TITLES.get(name, f"{name} segmentation" if name else "")
 
 
 def score_text(name: str) -> ScoreText:

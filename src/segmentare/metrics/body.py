@@ -1,0 +1,122 @@
+"""How well bodies were found: their skeletons, their silhouettes, and both in one number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from segmentare.annotations import UNLABELED, Category
+from segmentare.metrics.base import Metric
+from segmentare.metrics.instance import InstanceScores
+from segmentare.metrics.keypoints import PoseScores
+from segmentare.metrics.semantic import SemanticScores
+from segmentare.poses import Poses, Skeleton
+
+_MASKS = ("ap", "ap50", "ap75")
+
+
+class BodyScores(Metric[Poses]):
+    """Scores of people with keypoints and pixels.
+
+    Skeletons are scored as `PoseScores` does. Of silhouettes there are the IoU of all pixels of
+    people, whoever's they are, and the average precision of each person's mask. Images whose
+    truth has no silhouettes count for skeletons only. `body` is the mean of `oks_ap` and the
+    pooled `iou`, or the one of them that there is.
+    """
+
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        categories: tuple[Category, ...],
+        labels: Mapping[str, Mapping[str, str]] | None = None,
+        *,
+        fast: bool = False,
+    ) -> None:
+        """Start without images.
+
+        Args:
+            skeleton: Of truth and predictions.
+            categories: Background and the kind of object.
+            labels: Per name of an image what is known of it; scores of skeletons are given per
+                value as well.
+            fast: Leave out intervals of the average precision, and that of masks.
+        """
+        self._poses = PoseScores(skeleton, labels, fast=fast)
+        self._pixels = SemanticScores(categories, labels, boundary=False)
+        self._masks = None if fast else InstanceScores(categories, labels)
+        self._outlined: list[str] = []
+
+    def update(self, predicted: Poses, truth: Poses, name: str = "") -> None:
+        """Count one more image.
+
+        Raises:
+            ValueError: Sizes or keypoints differ, a number is not finite, or the prediction has
+                no silhouettes though the truth has.
+        """
+        self._poses.update(predicted, truth, name)
+        if truth.segmentation is None or bool((truth.segmentation.category == UNLABELED).all()):
+            return
+        if predicted.segmentation is None:
+            raise ValueError(
+                f"Image {name!r} cannot be scored: the truth has silhouettes, so the prediction "
+                "must have some; got skeletons only."
+            )
+        self._pixels.update(predicted.segmentation, truth.segmentation, name)
+        if self._masks is not None:
+            self._masks.update(predicted.segmentation, truth.segmentation, name)
+        self._outlined.append(name)
+
+    def summary(self) -> dict[str, float]:
+        """Return the main scores so far, each one number.
+
+        Returns:
+            `body`; those of `PoseScores`; `iou` and `dice` pooled over the pixels of all images;
+            unless `fast`, `mask_ap`, `mask_ap50` and `mask_ap75`.
+
+        Raises:
+            ValueError: No image was scored yet.
+        """
+        scores = self._poses.summary()
+        if self._outlined:
+            pixels = self._pixels.summary()
+            scores |= {"iou": pixels["iou_pooled"], "dice": pixels["dice_pooled"]}
+            if self._masks is not None:
+                masks = self._masks.summary()
+                scores |= {f"mask_{key}": masks[key] for key in _MASKS if key in masks}
+        return {"body": _both(scores), **scores}
+
+    def compute(self) -> dict[str, Any]:
+        """Return all scores with their intervals, as JSON-ready data.
+
+        Returns:
+            What `PoseScores` does; `body`: `pooled`; `iou` and `dice`: `mean`, `ci95`, `pooled`;
+            unless `fast` `mask_ap`, `mask_ap50`, `mask_ap75`: `pooled`. `outlined`: how many
+            images have silhouettes.
+
+        Raises:
+            ValueError: No image was scored yet.
+        """
+        scores = self._poses.compute()
+        if self._outlined:
+            pixels = self._pixels.compute()
+            scores |= {key: pixels[key] for key in ("iou", "dice")}
+            if self._masks is not None:
+                masks = self._masks.compute()
+                scores |= {f"mask_{key}": masks[key] for key in _MASKS}
+        return {
+            "body": {"pooled": _both(self.summary())},
+            **scores,
+            "outlined": len(self._outlined),
+        }
+
+    def per_image(self) -> list[dict[str, Any]]:
+        """Return the rows of `PoseScores`, with `iou` and `dice` where there are silhouettes."""
+        pixels = self._pixels.per_image() if self._outlined else []
+        by_name = {row["name"]: {key: row[key] for key in ("iou", "dice")} for row in pixels}
+        missing = {"iou": None, "dice": None}
+        return [row | by_name.get(row["name"], missing) for row in self._poses.per_image()]
+
+
+def _both(scores: Mapping[str, float]) -> float:
+    known = [scores[key] for key in ("oks_ap", "iou") if key in scores]
+    return sum(known) / len(known) if known else 0.0
