@@ -45,13 +45,17 @@ def check_perfect_maps_score_one(task: Task, annotation) -> None:
 
 
 def check_mirrored_maps(task: Task, annotation, stride: int = 1) -> None:
-    """Mirroring the annotation mirrors the maps, and turns the x of every vector."""
+    """Mirroring the annotation mirrors the maps, swaps left and right, and turns vectors' x."""
     mirrored = annotation.warp(geometry.flip(annotation.size), annotation.size)
     targets, others = task.encode(annotation, stride), task.encode(mirrored, stride)
     for head in task.heads:
         expected = targets[head.name][..., ::-1].copy()
+        assert sorted(head.swaps) in ([], list(range(head.channels))), head.name
+        if head.swaps:
+            expected = expected[list(head.swaps)]
         if head.kind == "vectors":
             expected[::2] *= -1
+            expected[list(head.turned)] *= -1
         assert np.allclose(others[head.name], expected, atol=1e-4, equal_nan=True), head.name
 
 

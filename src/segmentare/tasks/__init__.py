@@ -5,11 +5,15 @@ from typing import Any
 
 from segmentare.errors import ModelError
 from segmentare.tasks.base import Head, Maps, Task
+from segmentare.tasks.body import Body
 from segmentare.tasks.instance import Instance
 from segmentare.tasks.panoptic import Panoptic
+from segmentare.tasks.pose import Pose
 from segmentare.tasks.semantic import Semantic
 
-TASKS: dict[str, type[Task[Any]]] = {task.name: task for task in (Semantic, Instance, Panoptic)}
+TASKS: dict[str, type[Task[Any]]] = {
+    task.name: task for task in (Semantic, Instance, Panoptic, Pose, Body)
+}
 
 
 def task_from_dict(data: Mapping[str, Any]) -> Task[Any]:
@@ -27,4 +31,15 @@ def task_from_dict(data: Mapping[str, Any]) -> Task[Any]:
     return TASKS[name].from_dict(data)
 
 
-__all__ = ["TASKS", "Head", "Instance", "Maps", "Panoptic", "Semantic", "Task", "task_from_dict"]
+__all__ = [
+    "TASKS",
+    "Body",
+    "Head",
+    "Instance",
+    "Maps",
+    "Panoptic",
+    "Pose",
+    "Semantic",
+    "Task",
+    "task_from_dict",
+]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Generic, Literal, Self
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from segmentare.annotations import A, Category
 from segmentare.metrics.base import Metric
+from segmentare.poses import Skeleton
 
 Maps = dict[str, NDArray[np.float32]]  #: per head one array (channels, H / stride, W / stride)
 
@@ -38,12 +39,21 @@ class Head:
             `vectors`: no activation, trained by absolute error. In all targets NaN means "no
             opinion": no loss, no gradient.
         weight: Factor of this head's loss in the sum.
+        swaps: The channel that each channel becomes when the image is mirrored, as the maps of
+            left and right wrists do; empty where none changes places.
+        turned: Channels of vectors that a mirror also turns around, after all else: those that
+            lead from a left joint to the right one.
+        directions: Vectors are directions of length 0 to 1, not distances in pixels, so they do
+            not grow with the image.
     """
 
     name: str
     channels: int
     kind: HeadKind
     weight: float = 1.0
+    swaps: tuple[int, ...] = ()
+    turned: tuple[int, ...] = ()
+    directions: bool = False
 
 
 class Task(ABC, Generic[A]):
@@ -54,6 +64,8 @@ class Task(ABC, Generic[A]):
     """
 
     name: ClassVar[str]
+    coarse: ClassVar[bool] = False  #: points are read from coarse maps; areas need the fine ones
+    stride: ClassVar[int] = 1  #: pixels per cell of the maps that suffice: 1, 2 or 4
     categories: tuple[Category, ...]
 
     @property
@@ -90,8 +102,18 @@ class Task(ABC, Generic[A]):
 
     @classmethod
     @abstractmethod
-    def from_categories(cls, categories: tuple[Category, ...]) -> Self:
-        """Return the task for a dataset of these categories, with default settings."""
+    def from_categories(
+        cls, categories: tuple[Category, ...], skeleton: Skeleton | None = None
+    ) -> Self:
+        """Return the task for a dataset, with default settings.
+
+        Args:
+            categories: Of the dataset.
+            skeleton: The keypoints of its objects; `None` where nobody marked any.
+
+        Raises:
+            ValueError: The task needs a skeleton, and there is none.
+        """
 
     def fitted(self, radius: float) -> Self:
         """Return the task with its vectors in units that suit objects of a typical size.
@@ -114,11 +136,27 @@ class Task(ABC, Generic[A]):
         del factor
         return self
 
-    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready data, with the task's `name`."""
+        settings = dict(vars(self))
+        settings["categories"] = [category.to_dict() for category in self.categories]
+        if "skeleton" in settings:
+            settings["skeleton"] = settings["skeleton"].to_dict()
+        return {"name": self.name, **settings}
 
     @classmethod
-    @abstractmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` wrote."""
+        """Read what `to_dict` wrote; settings that an older version did not have keep defaults."""
+        settings: dict[str, Any] = {}
+        task: Any = cls  # every task is a dataclass, which a base class cannot say
+        for field in fields(task):
+            if field.name == "categories":
+                settings[field.name] = tuple(
+                    Category.from_dict(item) for item in data["categories"]
+                )
+            elif field.name == "skeleton":
+                settings[field.name] = Skeleton.from_dict(data["skeleton"])
+            elif field.name in data:
+                default: Any = field.default
+                settings[field.name] = type(default)(data[field.name])
+        return cls(**settings)

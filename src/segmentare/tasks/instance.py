@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segmentare.annotations import UNLABELED, Category, Segmentation, relabel
 from segmentare.metrics.instance import InstanceScores
+from segmentare.poses import Skeleton
 from segmentare.tasks import encodings, flows, grouping
 from segmentare.tasks.base import Head, Labels, Maps, Task
 from segmentare.tasks.grouping import Floats, Ids, Places
@@ -169,34 +170,11 @@ class Instance(Task[Segmentation]):
         return InstanceScores(self.categories, labels, fast=fast)
 
     @classmethod
-    def from_categories(cls, categories: tuple[Category, ...]) -> Self:
+    def from_categories(
+        cls, categories: tuple[Category, ...], skeleton: Skeleton | None = None
+    ) -> Self:
+        del skeleton
         return cls(categories)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "categories": [category.to_dict() for category in self.categories],
-            "code": self.code,
-            "unit": self.unit,
-            "threshold": self.threshold,
-            "peak": self.peak,
-            "agreement": self.agreement,
-            "spacing": self.spacing,
-            "least_area": self.least_area,
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        return cls(
-            tuple(Category.from_dict(category) for category in data["categories"]),
-            data["code"],
-            float(data["unit"]),
-            float(data["threshold"]),
-            float(data["peak"]),
-            float(data["agreement"]),
-            int(data["spacing"]),
-            int(data["least_area"]),
-        )
 
 
 def _plane(values: NDArray[Any]) -> Floats:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segmentare.annotations import UNLABELED, Category, Segmentation, relabel
 from segmentare.metrics.panoptic import PanopticScores
+from segmentare.poses import Skeleton
 from segmentare.tasks import encodings, grouping
 from segmentare.tasks.base import Head, Labels, Maps, Task
 
@@ -130,27 +131,8 @@ class Panoptic(Task[Segmentation]):
         return PanopticScores(self.categories, labels, fast=fast)
 
     @classmethod
-    def from_categories(cls, categories: tuple[Category, ...]) -> Self:
+    def from_categories(
+        cls, categories: tuple[Category, ...], skeleton: Skeleton | None = None
+    ) -> Self:
+        del skeleton
         return cls(categories)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "categories": [category.to_dict() for category in self.categories],
-            "unit": self.unit,
-            "peak": self.peak,
-            "spacing": self.spacing,
-            "least_area": self.least_area,
-            "least_stuff": self.least_stuff,
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        return cls(
-            tuple(Category.from_dict(category) for category in data["categories"]),
-            float(data["unit"]),
-            float(data["peak"]),
-            int(data["spacing"]),
-            int(data["least_area"]),
-            float(data["least_stuff"]),
-        )

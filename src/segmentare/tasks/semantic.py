@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from segmentare.annotations import UNLABELED, Category, Segmentation, is_binary
 from segmentare.metrics.semantic import SemanticScores
+from segmentare.poses import Skeleton
 from segmentare.tasks import encodings
 from segmentare.tasks.base import Head, Labels, Maps, Task
 
@@ -81,24 +82,11 @@ class Semantic(Task[Segmentation]):
         return SemanticScores(self.categories, labels, boundary=not fast)
 
     @classmethod
-    def from_categories(cls, categories: tuple[Category, ...]) -> Self:
+    def from_categories(
+        cls, categories: tuple[Category, ...], skeleton: Skeleton | None = None
+    ) -> Self:
+        del skeleton
         return cls(categories)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "categories": [category.to_dict() for category in self.categories],
-            "threshold": self.threshold,
-            "smallest": self.smallest,
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        return cls(
-            tuple(Category.from_dict(category) for category in data["categories"]),
-            float(data["threshold"]),
-            float(data["smallest"]),
-        )
 
 
 def _without_small(mask: NDArray[np.uint8], area: float) -> NDArray[np.uint8]:
