@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from segmentare import geometry
 from segmentare.annotations import Category
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
@@ -19,6 +20,7 @@ class Raw:
     """A task that hands the maps through."""
 
     heads: tuple[Head, ...]
+    coarse = False
 
     def scaled(self, factor):
         del factor
@@ -181,6 +183,36 @@ def test_the_task_hears_how_much_the_maps_were_enlarged(scale, factor):
     assert heard == pytest.approx([factor])
 
 
+@dataclass(frozen=True)
+class Point:
+    at: np.ndarray
+
+    def warp(self, affine, size):
+        del size
+        return Point(geometry.apply(affine, self.at[None])[0])
+
+
+@pytest.mark.parametrize("size", [(128, 192), (100, 150), (77, 301)])
+def test_points_are_read_from_coarse_maps_and_brought_to_the_image(size):
+    """A task that reads points gets the network's own cells, and its points land in the image."""
+
+    class Brightest(Raw):
+        coarse = True
+
+        def decode(self, maps, stride):
+            assert stride == 4
+            row, column = np.unravel_index(maps["light"][0].argmax(), maps["light"].shape[1:])
+            return Point(np.array([column, row]) * stride + (stride - 1) / 2)
+
+    image = np.zeros((*size, 1), np.float32)
+    row, column = size[0] // 3, size[1] // 2
+    image[row - 3 : row + 4, column - 3 : column + 4] = 1
+    head = Head("light", 1, "heatmap")
+    made = predictor(lambda batch: {"light": pooled(batch, 4)}, head, channels=1)
+    found = replace(made, task=Brightest((head,))).predict(image)
+    assert np.abs(found.at - (column, row)).max() < 4 * max(size[0] / 64, size[1] / 96)
+
+
 def test_many_channels_of_16_bit_reach_a_mask():
     image = np.zeros((50, 70, 4), np.uint16)
     image[10:30, 20:60, 3] = 40_000
@@ -222,3 +254,51 @@ def test_memory_is_the_maps_and_one_batch():
     assert most[0] == 512 * 512
     # the map and its weights (4 bytes a pixel each), the padded image (3), and a few tiles
     assert peak < 3008 * 4000 * 11 + 30e6
+
+
+def handed(batch):
+    """A network that tells left from right by where the head is, as a mirror deceives it.
+
+    The image shows a body (channel 0), a head (1) and two hands (2), one pixel each.
+    """
+    hands = np.zeros((len(batch), 2, *batch.shape[1:3]), np.float32)
+    across = np.zeros((len(batch), 4, *batch.shape[1:3]), np.float32)
+    for image, shown, way in zip(batch, hands, across, strict=True):
+        body, head = (np.argwhere(image[..., k] > 0)[0] for k in (0, 1))
+        places = np.argwhere(image[..., 2] > 0)
+        sides = np.cross(np.append(head - body, 0), np.pad(places - body, ((0, 0), (0, 1))))[:, 2]
+        left, right = places[sides.argmin()], places[sides.argmax()]
+        shown[0][tuple(left)] = shown[1][tuple(right)] = 1
+        way[:2] = (right - left)[::-1, None, None]  # x and y, from the left to the right hand
+        way[2:] = (left - body)[::-1, None, None]
+    return {"hands": hands, "across": across[:, :2], "arms": np.concatenate(
+        [across[:, 2:], across[:, :2] + across[:, 2:]], axis=1
+    )}  # fmt: skip
+
+
+def test_mirrors_swap_left_and_right():
+    image = np.zeros((64, 96, 3), np.float32)
+    image[30, 40, 0] = image[10, 45, 1] = image[35, 20, 2] = image[28, 70, 2] = 1
+    heads = (
+        Head("hands", 2, "heatmap", swaps=(1, 0)),
+        Head("across", 2, "vectors", swaps=(0, 1), turned=(0, 1)),
+        Head("arms", 4, "vectors", swaps=(2, 3, 0, 1)),
+    )
+    plain = predictor(handed, *heads, channels=3).maps(image)
+    averaged = predictor(handed, *heads, channels=3, flips=True).maps(image)
+    for name, values in plain.items():
+        assert np.allclose(averaged[name], values, atol=1e-5), name
+    assert sorted(plain["hands"].reshape(2, -1).argmax(axis=1)) == [28 * 96 + 70, 35 * 96 + 20]
+    for wrong in (Head("hands", 2, "heatmap"), Head("across", 2, "vectors", swaps=(0, 1))):
+        maps = predictor(handed, wrong, channels=3, flips=True).maps(image)
+        assert not np.allclose(maps[wrong.name], plain[wrong.name], atol=0.1)
+
+
+def test_directions_do_not_grow_with_the_image():
+    def maps_of(batch):
+        return {"v": np.full((len(batch), 2, *batch.shape[1:3]), 0.5, np.float32)}
+
+    model = predictor(maps_of, Head("v", 2, "vectors", directions=True), size=(64, 96))
+    assert np.allclose(model.maps(np.zeros((256, 384, 2), np.float32))["v"], 0.5)
+    model = predictor(maps_of, Head("v", 2, "vectors"), size=(64, 96))
+    assert np.allclose(model.maps(np.zeros((256, 384, 2), np.float32))["v"], 2.0)

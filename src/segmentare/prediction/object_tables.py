@@ -6,30 +6,30 @@ replaced.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from segmentare.annotations import Category, Segmentation
 from segmentare.geometry import Image, Size
-from segmentare.prediction import files
+from segmentare.prediction.growing_tables import (
+    IMAGES,
+    RESULTS,
+    Earlier,
+    read_earlier,
+    stem,
+    write_json,
+    write_table,
+)
 from segmentare.prediction.measures import Measures, measure
 from segmentare.prediction.object_files import detections, scores_of
 
 OBJECTS = "objects.csv"
-RESULTS = "coco_results.json"
-IMAGES = "coco_images.json"  #: which image has which number in `RESULTS`, and the categories
 PANOPTIC = "panoptic.json"
 PANOPTIC_FOLDER = "panoptic"  #: of its PNG files
-
-_NUMBERED = re.compile(r"(?:.*[\W_])?[A-Za-z]*(\d{1,15})")  # a name that ends in its number
 
 
 @dataclass(frozen=True)
@@ -74,31 +74,21 @@ class ObjectTables:
     kind: Literal["instance", "panoptic"]
     scale: Scale | None = None
     _numbers: dict[str, int] = field(default_factory=dict, init=False)
-    _earlier: _Tables = field(init=False)
+    _earlier: Earlier = field(init=False)
     _found: dict[str, _Found] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self._earlier = _read_earlier(self.out, self.kind)
+        instance = self.kind == "instance"
+        listed, results = (IMAGES, RESULTS) if instance else (PANOPTIC, None)
+        self._earlier = read_earlier(self.out, OBJECTS, listed, results)
 
     def start(self, images: Sequence[str]) -> None:
-        """Give every image that is to come its number.
-
-        That is the number at the end of its name, if all of them end in different ones that are
-        not taken yet; else they are counted on from the largest so far. An image that the folder
-        holds already keeps its number.
+        """Give every image that is to come its number; see `Earlier.number`.
 
         Args:
             images: File names within the folder of the results.
         """
-        known = {stem(entry["file_name"]): int(entry["id"]) for entry in self._earlier.images}
-        new = [name for name in images if stem(name) not in known]
-        matches = [_NUMBERED.fullmatch(stem(name)) for name in new]
-        ends = [int(match[1]) for match in matches if match]
-        used = set(known.values())
-        if len(ends) < len(new) or len(set(ends)) < len(ends) or used.intersection(ends):
-            ends = [max(used, default=0) + place for place in range(1, len(new) + 1)]
-        numbers = known | {stem(name): end for name, end in zip(new, ends, strict=True)}
-        self._numbers = {name: numbers[stem(name)] for name in images}
+        self._numbers = self._earlier.number(images)
 
     def add(
         self,
@@ -138,7 +128,7 @@ class ObjectTables:
             for name, found in self._found.items()
         ]
         rows = kept.rows + [row for name, found in self._found.items() for row in self._rows(name)]
-        files.write_bytes(self.out / OBJECTS, _csv(rows, self._columns()), overwrite=True)
+        write_table(self.out / OBJECTS, rows, self._columns())
         if self.kind == "instance":
             entries = kept.entries + [e for found in self._found.values() for e in found.entries]
             listed = [
@@ -146,8 +136,8 @@ class ObjectTables:
                 for index, category in enumerate(self.categories)
                 if not category.background
             ]
-            _write_json(self.out / RESULTS, entries)
-            _write_json(self.out / IMAGES, {"images": images, "categories": listed})
+            write_json(self.out / RESULTS, entries)
+            write_json(self.out / IMAGES, {"images": images, "categories": listed})
             return
         entries = kept.entries + [
             {
@@ -162,7 +152,7 @@ class ObjectTables:
             for i, c in enumerate(self.categories, start=1)
         ]
         data = {"images": images, "annotations": entries, "categories": listed}
-        _write_json(self.out / PANOPTIC, data)
+        write_json(self.out / PANOPTIC, data)
 
     def _columns(self) -> list[str]:
         """Return the columns in order, also those that only earlier runs had."""
@@ -211,81 +201,6 @@ class _Found:
     scores: list[float | None]
     channels: list[str]
     entries: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class _Tables:
-    """What earlier runs wrote: images, entries that name them by number, rows of objects."""
-
-    images: list[dict[str, Any]]
-    entries: list[dict[str, Any]]
-    rows: list[dict[str, Any]]
-
-    def without(self, stems: set[str]) -> _Tables:
-        """Return the tables without some images."""
-        gone = {entry["id"] for entry in self.images if stem(entry["file_name"]) in stems}
-        return _Tables(
-            [entry for entry in self.images if entry["id"] not in gone],
-            [entry for entry in self.entries if entry["image_id"] not in gone],
-            [row for row in self.rows if stem(row["image"]) not in stems],
-        )
-
-
-def stem(name: str) -> str:
-    """Return the name of a file without its ending, by which its results are named."""
-    return str(PurePosixPath(name).with_suffix(""))
-
-
-def _read_earlier(out: Path, kind: str) -> _Tables:
-    """Read what earlier runs left.
-
-    Raises:
-        ValueError: A file is not what was written.
-    """
-    first, second = (IMAGES, RESULTS) if kind == "instance" else (PANOPTIC, PANOPTIC)
-    rows: list[dict[str, Any]] = []
-    try:
-        listed = _read_json(out / first, {})
-        entries = _read_json(out / second, [])
-        images = list(listed.get("images", ()))
-        if kind == "panoptic" and listed:
-            entries = listed["annotations"]
-        if (out / OBJECTS).is_file():
-            with (out / OBJECTS).open(encoding="utf-8", newline="") as file:
-                rows = _read_rows(file)
-        tables = _Tables(images, list(entries), rows)
-        tables.without(set())  # reads every name and number
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"'{out}' must hold the tables of earlier predictions as they were written; one of "
-            f"{OBJECTS}, {first} and {second} is damaged ({error}). Remove it, or give another "
-            f"folder."
-        ) from error
-    return tables
-
-
-def _read_rows(file: Iterable[str]) -> list[dict[str, Any]]:
-    table = csv.DictReader(file)
-    if "image" not in (table.fieldnames or ()):
-        raise ValueError(f"{OBJECTS} has no column image")
-    return list(table)
-
-
-def _read_json(path: Path, absent: Any) -> Any:  # noqa: ANN401  any JSON value
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else absent
-
-
-def _write_json(path: Path, data: Any) -> None:  # noqa: ANN401  any JSON value
-    text = json.dumps(data, separators=(",", ":"))
-    files.write_bytes(path, text.encode(), overwrite=True)
-
-
-def _csv(rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> bytes:
-    text = io.StringIO(newline="")
-    table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    return text.getvalue().encode()
 
 
 def _physical(scale: Scale) -> tuple[str, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segmentare import geometry
 from segmentare.annotations import A
 from segmentare.geometry import Image, Size
 from segmentare.prediction import tiling
@@ -18,6 +19,22 @@ from segmentare.prediction.preprocessing import STRIDE_MULTIPLE, Frame, Preproce
 from segmentare.tasks.base import Head, Maps, Task
 
 BATCH_PIXELS = 512 * 512  #: pixels that are handed to the network at once, at least one tile
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a network says of one image, ready to be decoded.
+
+    Attributes:
+        maps: Per head (channels, H / stride, W / stride).
+        stride: 1 for maps at the image's own size; else that of the network, whose input the maps
+            then cover.
+        frame: Where the image lay in the network's input.
+    """
+
+    maps: Maps
+    stride: int
+    frame: Frame
 
 
 @dataclass(frozen=True)
@@ -48,9 +65,36 @@ class Predictor(Generic[A]):
         Raises:
             ValueError: The image has other channels or another dtype than the model takes.
         """
-        frame = self.preprocessing.frame((image.shape[0], image.shape[1]))
+        return self.decode(self.read(image))
+
+    def read(self, image: Image) -> Reading:
+        """Run the network, and enlarge its maps to the image's size if the task needs that.
+
+        Raises:
+            ValueError: As `maps`.
+        """
+        if not self.task.coarse:
+            frame = self.preprocessing.frame((image.shape[0], image.shape[1]))
+            return Reading(self.maps(image), 1, frame)
+        maps, frame = self._blended(image)
+        stride = frame.padded[0] // next(iter(maps.values())).shape[1]
+        rows, columns = (-(-side // stride) for side in frame.content)
+        return Reading({n: values[:, :rows, :columns] for n, values in maps.items()}, stride, frame)
+
+    def decode(self, reading: Reading, task: Task[A] | None = None) -> A:
+        """Return what a reading shows, at the image's own size.
+
+        Args:
+            reading: What `read` returned.
+            task: With other settings than the predictor's, to try them.
+        """
+        task, frame = task or self.task, reading.frame
+        if task.coarse:
+            found: Any = task.decode(reading.maps, reading.stride)
+            shown: A = found.warp(geometry.resize(frame.content, frame.image), frame.image)
+            return shown
         factor = math.sqrt(math.prod(frame.image) / math.prod(frame.content))
-        return self.task.scaled(factor).decode(self.maps(image), stride=1)
+        return task.scaled(factor).decode(reading.maps, stride=1)
 
     def maps(self, image: Image) -> Maps:
         """Return the maps at the image's own size, float32 of shape (channels, H, W) per head.
@@ -62,11 +106,15 @@ class Predictor(Generic[A]):
             ValueError: The image has other channels or another dtype than the model takes, or
                 `maps_of` returns other maps than the task has heads.
         """
+        maps, frame = self._blended(image)
+        return {head.name: _restore(maps.pop(head.name), head, frame) for head in self.task.heads}
+
+    def _blended(self, image: Image) -> tuple[Maps, Frame]:
+        """Return the maps of the whole padded grid, with the network's own stride."""
         self.preprocessing.check(image)
         frame = self.preprocessing.frame((image.shape[0], image.shape[1]))
         grid = self.preprocessing.arrange(image, frame)
-        maps = tiling.blend(frame.padded, frame.tile, self._parts(grid, frame))
-        return {head.name: _restore(maps.pop(head.name), head, frame) for head in self.task.heads}
+        return tiling.blend(frame.padded, frame.tile, self._parts(grid, frame)), frame
 
     def _parts(self, grid: Image, frame: Frame) -> Iterator[tuple[tiling.Corner, Maps]]:
         """Compute the maps of the tiles, some tiles at once."""
@@ -88,9 +136,7 @@ class Predictor(Generic[A]):
         for axes in ((), (2,), (1,), (1, 2)):  # rows are axis 1 of the batch, columns axis 2
             maps = self._checked(np.ascontiguousarray(np.flip(batch, axes)))
             for head in self.task.heads:
-                values = np.flip(maps[head.name], tuple(axis + 1 for axis in axes))
-                if head.kind == "vectors":
-                    values = values * _signs(head, left_right=2 in axes, up_down=1 in axes)
+                values = _turn_back(maps[head.name], head, axes)
                 total[head.name] = np.float32(0.25) * values + total.get(head.name, np.float32(0))
         return total
 
@@ -107,10 +153,23 @@ class Predictor(Generic[A]):
         return {head.name: maps[head.name] for head in self.task.heads}
 
 
-def _signs(head: Head, *, left_right: bool, up_down: bool) -> NDArray[np.float32]:
-    """Return the factors, (channels, 1, 1), that vectors (x, y, x, y, ...) of a mirror take."""
-    pair = [-1 if left_right else 1, -1 if up_down else 1]
-    return np.resize(np.array(pair, np.float32), head.channels)[:, None, None]
+def _turn_back(maps: NDArray[np.float32], head: Head, axes: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return the maps (N, C, H, W) of a batch whose axes (1: rows, 2: columns) were reversed.
+
+    Vectors (x, y, x, y, ...) turn with their axis. One mirror makes a left hand a right one, two
+    are half a turn, which does not.
+    """
+    maps = np.flip(maps, tuple(axis + 1 for axis in axes))
+    swapped = len(axes) == 1
+    if swapped and head.swaps:
+        maps = maps[:, list(head.swaps)]
+    if head.kind == "vectors":
+        pair = [-1 if axis in axes else 1 for axis in (2, 1)]
+        signs = np.resize(np.array(pair, np.float32), head.channels)
+        if swapped:
+            signs[list(head.turned)] *= -1
+        maps = maps * signs[:, None, None]
+    return maps
 
 
 def _restore(maps: NDArray[np.float32], head: Head, frame: Frame) -> NDArray[np.float32]:
@@ -122,7 +181,8 @@ def _restore(maps: NDArray[np.float32], head: Head, frame: Frame) -> NDArray[np.
     if (stride * scale_y, stride * scale_x) != (1, 1):
         maps = _stretch(maps, (stride * scale_y, stride * scale_x), frame.image)
     if head.kind == "vectors":
-        factors = np.resize(np.array([scale_x, scale_y], np.float32), head.channels)
+        mean = math.sqrt(scale_x * scale_y) if head.directions else 1.0
+        factors = np.resize(np.array([scale_x / mean, scale_y / mean], np.float32), head.channels)
         maps = maps * factors[:, None, None]
     return maps
 

@@ -1,0 +1,136 @@
+"""Tables that grow with every run into the same folder: what earlier runs left, and numbers.
+
+Rows of images that are predicted again are replaced.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from segmentare.prediction import files
+
+RESULTS = "coco_results.json"
+IMAGES = "coco_images.json"  #: which image has which number in `RESULTS`, and the categories
+
+_NUMBERED = re.compile(r"(?:.*[\W_])?[A-Za-z]*(\d{1,15})")  # a name that ends in its number
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What earlier runs wrote.
+
+    Attributes:
+        images: Per image its `id`, `file_name`, `width` and `height`.
+        entries: What stands in COCO's file, with `image_id`.
+        rows: Lines of the table, with the column `image`.
+        categories: Those of COCO's file; empty without one.
+    """
+
+    images: list[dict[str, Any]]
+    entries: list[dict[str, Any]]
+    rows: list[dict[str, Any]]
+    categories: list[dict[str, Any]]
+
+    def without(self, stems: set[str]) -> Earlier:
+        """Return the tables without some images."""
+        gone = {entry["id"] for entry in self.images if stem(entry["file_name"]) in stems}
+        return Earlier(
+            [entry for entry in self.images if entry["id"] not in gone],
+            [entry for entry in self.entries if entry["image_id"] not in gone],
+            [row for row in self.rows if stem(row["image"]) not in stems],
+            self.categories,
+        )
+
+    def number(self, images: Sequence[str]) -> dict[str, int]:
+        """Give every image that is to come its number.
+
+        That is the number at the end of its name, if all of them end in different ones that are
+        not taken yet; else they are counted on from the largest so far. An image that the folder
+        holds already keeps its number.
+
+        Args:
+            images: File names within the folder of the results.
+        """
+        known = {stem(entry["file_name"]): int(entry["id"]) for entry in self.images}
+        new = [name for name in images if stem(name) not in known]
+        matches = [_NUMBERED.fullmatch(stem(name)) for name in new]
+        ends = [int(match[1]) for match in matches if match]
+        used = set(known.values())
+        if len(ends) < len(new) or len(set(ends)) < len(ends) or used.intersection(ends):
+            ends = [max(used, default=0) + place for place in range(1, len(new) + 1)]
+        numbers = known | {stem(name): end for name, end in zip(new, ends, strict=True)}
+        return {name: numbers[stem(name)] for name in images}
+
+
+def stem(name: str) -> str:
+    """Return the name of a file without its ending, by which its results are named."""
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+def read_earlier(out: Path, table: str, images: str, results: str | None = None) -> Earlier:
+    """Read what earlier runs left in a folder; files that are not there are empty.
+
+    Args:
+        out: The folder.
+        table: Name of the CSV file.
+        images: Name of the JSON file with `images` and `categories`.
+        results: Name of the JSON file of the entries; `None`: they are the `annotations` of
+            `images`.
+
+    Raises:
+        ValueError: A file is not what was written.
+    """
+    rows: list[dict[str, Any]] = []
+    try:
+        listed = _read_json(out / images, {})
+        entries = (
+            listed.get("annotations", []) if results is None else _read_json(out / results, [])
+        )
+        if (out / table).is_file():
+            with (out / table).open(encoding="utf-8", newline="") as file:
+                rows = _read_rows(table, file)
+        found = Earlier(
+            list(listed.get("images", ())), list(entries), rows, list(listed.get("categories", ()))
+        )
+        found.without(set())  # reads every name and number
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        names = [table, *(name for name in (images, results) if name)]
+        raise ValueError(
+            f"'{out}' must hold the tables of earlier predictions as they were written; one of "
+            f"{', '.join(names[:-1])} and {names[-1]} is damaged ({error}). Remove it, or give "
+            f"another folder."
+        ) from error
+    return found
+
+
+def write_json(path: Path, data: Any) -> None:  # noqa: ANN401  any JSON value
+    """Write data as JSON on one line; the file is replaced whole."""
+    text = json.dumps(data, separators=(",", ":"))
+    files.write_bytes(path, text.encode(), overwrite=True)
+
+
+def write_table(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Write rows as CSV; the file is replaced whole."""
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    files.write_bytes(path, text.getvalue().encode(), overwrite=True)
+
+
+def _read_rows(name: str, file: Iterable[str]) -> list[dict[str, Any]]:
+    table = csv.DictReader(file)
+    if "image" not in (table.fieldnames or ()):
+        raise ValueError(f"{name} has no column image")
+    return list(table)
+
+
+def _read_json(path: Path, absent: Any) -> Any:  # noqa: ANN401  any JSON value
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else absent
