@@ -8,11 +8,12 @@ from tiny_training import training as tiny_training
 
 from segmentare.annotations import Category, Sample, Segmentation
 from segmentare.datasets.synthetic_objects import SyntheticObjects
-from segmentare.datasets.traits import common_uprightness
+from segmentare.datasets.synthetic_people import SyntheticPeople
+from segmentare.datasets.traits import common_uprightness, pose_radius
 from segmentare.errors import BudgetError
 from segmentare.networks.network import NetworkSpec
 from segmentare.planning import make_plan, time_plan
-from segmentare.tasks import Instance, Semantic
+from segmentare.tasks import Body, Instance, Pose, Semantic
 from segmentare.training import trials
 from segmentare.training.plan import Plan
 from segmentare.wishes import Wishes
@@ -119,6 +120,21 @@ def test_large_objects_are_seen_in_whole_images():
     assert plan.task.code == "center"
     height = plan.preprocessing.frame((480, 640)).content[0]
     assert plan.task.unit == pytest.approx(height / 480 * 200 / np.sqrt(np.pi), rel=0.05)
+
+
+def test_people_who_stand_are_not_turned_upside_down():
+    people = SyntheticPeople(12)
+    samples = [people[i] for i in range(12)]
+    for kind, stride in ((Pose, 4), (Body, 2)):
+        task = kind.from_categories(people.categories, people.skeleton)
+        plan = plan_of(samples, task=task)
+        assert plan.spec.stride == stride
+        assert plan.preprocessing.scale is None
+        assert plan.augmentation.mirror_y == 0
+        height, width = plan.preprocessing.frame((192, 256)).content
+        side = np.sqrt(height * width)
+        assert plan.task.unit == pytest.approx(pose_radius(samples) * side, abs=0.1)
+        assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
 
 
 def test_exposures_that_differ_are_leveled():

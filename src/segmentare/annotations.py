@@ -172,7 +172,7 @@ def relabel(instance: NDArray[np.int32]) -> NDArray[np.int32]:
     return renumbered
 
 
-A = TypeVar("A", bound=Segmentation)  #: kind of annotation
+A = TypeVar("A")  #: kind of annotation
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from segmentare.datasets.augmentation import (
     random_affine,
     warp_image,
 )
+from segmentare.poses import Poses
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks.base import Maps, Task
 
@@ -104,10 +105,11 @@ class Batches:
 
 
 def _on_an_object(
-    annotation: Segmentation, affine: geometry.Affine, size: geometry.Size, rng: Generator
+    annotation: Segmentation | Poses, affine: geometry.Affine, size: geometry.Size, rng: Generator
 ) -> geometry.Affine:
     """Move the window so that a random labeled pixel of no background lies near its middle."""
-    rows, columns = np.nonzero((annotation.category > 0) & (annotation.category != UNLABELED))
+    shown = annotation.silhouettes() if isinstance(annotation, Poses) else annotation
+    rows, columns = np.nonzero((shown.category > 0) & (shown.category != UNLABELED))
     if not len(rows):
         return affine
     chosen = int(rng.integers(len(rows)))

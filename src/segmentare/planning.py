@@ -23,7 +23,7 @@ from segmentare.errors import BudgetError
 from segmentare.framing import affordable_area, are_small, choose_preprocessing
 from segmentare.networks.network import Network
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Instance, Task
+from segmentare.tasks import Instance, Pose, Task
 from segmentare.training import trials
 from segmentare.training.losses import LossSettings
 from segmentare.training.plan import Plan
@@ -57,13 +57,23 @@ def make_plan(
         speed: Pixels that this machine trains on in a second, as `trials.speed` measures it.
     """
     reasons: list[str] = []
+    if wishes.code and isinstance(task, Pose):
+        code: Any = wishes.code
+        task = replace(task, code=code)
+    posed, radius = samples, traits.pose_radius(samples)
+    samples = [traits.as_masks(sample) for sample in samples]
     affordable = affordable_area(wishes.budget or 600.0, images, speed)
-    counted = any(head.kind == "vectors" for head in task.heads)
+    counted = radius is None and any(head.kind == "vectors" for head in task.heads)
     objects = traits.object_traits(samples) if counted else None
     preprocessing = choose_preprocessing(samples, affordable, task, objects, wishes, reasons)
     task = _fitted(task, samples, objects, preprocessing, wishes, reasons)
-    augmentation = _augmentation(samples, preprocessing, reasons)
+    if radius is not None:
+        task = _fitted_to_poses(task, samples, radius, preprocessing, reasons)
+    share = traits.common_uprightness(samples) if radius is None else traits.pose_uprightness(posed)
+    augmentation = _augmentation(share, preprocessing, reasons)
     spec = replace(wishes.spec, channels=preprocessing.channels)
+    if spec.network == "unet":
+        spec = replace(spec, stride=max(spec.stride, task.stride))
     if preprocessing.scale is not None and spec.encoder == "resnet":
         spec = replace(spec, detail=_DETAIL_CHANNELS)
         if objects is not None and are_small(objects) and wishes.width is None:
@@ -117,16 +127,30 @@ def _fitted(
     )
     if isinstance(task, Instance):
         crowded = objects.crowding > _CROWDED and preprocessing.scale is not None
-        task = replace(task, code=wishes.code or ("flow" if crowded else "center"))
+        code: Any = wishes.code or ("flow" if crowded else "center")
+        task = replace(task, code=code)
         said += f"; written down as {task.code}{' (as asked)' if wishes.code else ''}"
     reasons.append(f"{said}.")
     return task
 
 
-def _augmentation(
-    samples: Sequence[Sample[Any]], preprocessing: Preprocessing, reasons: list[str]
-) -> Augmentation:
-    share = traits.common_uprightness(samples)
+def _fitted_to_poses(
+    task: Task[Any],
+    samples: Sequence[Sample[Any]],
+    radius: float,
+    preprocessing: Preprocessing,
+    reasons: list[str],
+) -> Task[Any]:
+    """Return the task with vectors in units of the usual distance of a keypoint."""
+    shapes = [sample.image.shape for sample in samples]
+    contents = [preprocessing.frame((shape[0], shape[1])).content for shape in shapes]
+    side = float(np.median([math.sqrt(math.prod(content)) for content in contents]))
+    unit = round(max(1.0, radius * side), 1)
+    reasons.append(f"Poses: keypoints lie {unit:.0f} px from the middle of theirs (median).")
+    return task.fitted(unit)
+
+
+def _augmentation(share: float, preprocessing: Preprocessing, reasons: list[str]) -> Augmentation:
     if share < _UPRIGHT:
         reasons.append(
             f"Orientation: none found (up-down asymmetry {share:.2f}), so images are turned and "

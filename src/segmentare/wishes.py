@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from segmentare.geometry import Size
 from segmentare.networks.network import NetworkSpec
-from segmentare.tasks.instance import CODES, Code
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,8 @@ class Wishes:
         batch: Images per step.
         learning_rate: Of AdamW, at its highest.
         precision: `float32` or `bfloat16`.
-        code: How an instance task writes objects down: `center` or `flow`.
+        code: How a task writes objects down: `center` or `flow` (instance), `center` or `fields`
+            (pose).
         focal: Exponent of the focal loss.
         balance: Weigh rare categories more.
         seed: Of everything random.
@@ -39,14 +39,12 @@ class Wishes:
     batch: int | None = None
     learning_rate: float | None = None
     precision: str | None = None
-    code: Code | None = None
+    code: str | None = None
     focal: float = 0.0
     balance: bool | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.code is not None and self.code not in CODES:
-            raise ValueError(f"--code must be one of {', '.join(CODES)}; got {self.code!r}.")
         least = {"steps": 1, "batch": 1, "seed": 0, "focal": 0}
         for name in (*least, "budget", "learning_rate", "scale"):
             value = getattr(self, name)

@@ -1,9 +1,20 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from segmentare.annotations import Sample, Segmentation
 from segmentare.datasets.synthetic_objects import SyntheticObjects
-from segmentare.datasets.traits import exposure_spread, object_traits
+from segmentare.datasets.synthetic_people import SyntheticPeople
+from segmentare.datasets.traits import (
+    as_masks,
+    exposure_spread,
+    object_traits,
+    pose_radius,
+    pose_uprightness,
+)
+
+TURN = np.array([[-1.0, 0, 255], [0, -1, 191], [0, 0, 1]])  # by half a turn
 
 
 def squares(corners, side=10, size=(60, 80)):
@@ -51,3 +62,28 @@ def test_exposure_spread_compares_dim_and_bright_images():
     dim = [Sample(ramp // 5, s.annotation, s.name) for s in alike[:4]]
     assert exposure_spread([*alike, *dim]) == pytest.approx(5, rel=0.05)
     assert exposure_spread([*alike[:3], *dim]) == 1  # too few to say
+
+
+def test_drawn_people_stand_upright():
+    people = list(SyntheticPeople(12))
+    assert pose_uprightness(people) > 0.5
+    turned = [
+        replace(sample, annotation=sample.annotation.warp(TURN, sample.annotation.size))
+        for sample in people
+    ]
+    assert pose_uprightness([*people, *turned]) < 0.13
+    assert pose_uprightness(people[:1]) == 0  # too few people to say
+
+
+def test_the_radius_of_poses_is_a_share_of_the_image():
+    people = list(SyntheticPeople(6))
+    radius = pose_radius(people)
+    assert 0.02 < radius < 0.5
+    half = [replace(s, annotation=s.annotation.resize((96, 128))) for s in people]
+    assert pose_radius(half) == pytest.approx(radius, rel=0.05)
+    assert pose_radius([squares([(5, 5)])]) is None
+    masks = [as_masks(sample) for sample in people]
+    assert all(
+        mask.annotation.instance.max() == len(p.annotation)
+        for mask, p in zip(masks, people, strict=True)
+    )

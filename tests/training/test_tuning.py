@@ -78,13 +78,13 @@ def test_in_native_scale_the_smallest_object_stays_as_it_is():
 @pytest.mark.parametrize("seconds", [1e-9, 1e9])
 def test_little_time_tries_the_settings_on_fewer_samples(seconds, monkeypatch):
     counted = []
-    score = tuning.score_maps
+    score = tuning.score_readings
 
-    def counting(task, maps, some):
+    def counting(predictor, task, readings, some):
         counted.append(len(some))
-        return score(task, maps, some)
+        return score(predictor, task, readings, some)
 
-    monkeypatch.setattr(tuning, "score_maps", counting)
+    monkeypatch.setattr(tuning, "score_readings", counting)
     task, best = tune(predictor(), samples(0.35, 24), seconds)
     assert task.threshold == 0.35
     assert best == pytest.approx(1)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 from segmentare.datasets.checkups import Checkup
 from segmentare.interfaces import (
@@ -27,77 +27,13 @@ from segmentare.interfaces import demo as demonstration
 from segmentare.interfaces.converting import Converted
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.evaluation import Evaluation
+from segmentare.interfaces.filming import VideoOutputs
+from segmentare.interfaces.options import Folder, PredictOptions, SizeText, TrainOptions
 from segmentare.interfaces.parts import Splitting
 from segmentare.interfaces.predicting import Outputs, Predictions
 from segmentare.interfaces.training import Options, Run
 from segmentare.networks.choice import choose_spec
-from segmentare.tasks.instance import Code
 from segmentare.wishes import Wishes
-
-Folder = str | Path
-SizeText = str | int | tuple[int, int]
-
-
-class TrainOptions(TypedDict, total=False):
-    """The options of `train`; what is left out is decided by the plan or has the default said.
-
-    Attributes:
-        task: What is learned: "semantic", "instance" or "panoptic" ("semantic").
-        budget: Seconds, or text such as "90s", "10m", "2h" ("10m").
-        steps: Exactly so many steps instead of a budget.
-        network: "unet" or "segnet" ("unet").
-        encoder: "resnet", "plain", "vgg", or "hf:" and a Hugging Face AutoBackbone.
-        width: Factor on the encoder's channels.
-        depth: Levels of the encoder.
-        size: Of the training images: 256, "192x256" or (192, 256), height first.
-        scale: Keep the images' scale times this factor, in windows.
-        batch: Images per step.
-        learning_rate: Highest rate of AdamW.
-        precision: "float32" or "bfloat16".
-        code: How instances are written down: "center" or "flow"; the plan chooses.
-        focal: Exponent of the focal loss (0: none).
-        balance: Weigh rare categories more.
-        start: Starting weights: "default", "none", or a model folder.
-        seed: Of split, weights and batches (0).
-        val: Share kept for choosing (0.15).
-        test: Share kept for scoring (0.15).
-        split: JSON or CSV file with the part of every image.
-        by: Label column that all parts get their share of.
-        groups: Column, or pattern on names, of what never lies in two parts.
-        allow_duplicates: Accept the same image in two parts.
-        skip_broken: Leave unusable images out.
-        resume: Go on with a run that was stopped.
-        overwrite: Replace the run in `out`.
-        reader: Force a layout.
-    """
-
-    task: str
-    budget: float | str
-    steps: int | None
-    network: str
-    encoder: str | None
-    width: float | None
-    depth: int | None
-    size: SizeText | None
-    scale: float | None
-    batch: int | None
-    learning_rate: float | None
-    precision: str | None
-    code: Code | None
-    focal: float
-    balance: bool | None
-    start: str
-    seed: int
-    val: float
-    test: float
-    split: Folder | None
-    by: str | None
-    groups: str | None
-    allow_duplicates: bool
-    skip_broken: bool
-    resume: bool
-    overwrite: bool
-    reader: str | None
 
 
 @dataclass(frozen=True)
@@ -209,13 +145,14 @@ def check(
     return checking.check(data, reader=reader, task=task, page=page, samples=samples, display=shown)
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  one argument per option of the command line
     run: Folder,
     data: Folder,
     *,
     part: str | None = None,
     report: Folder | None = None,
     flips: bool = False,
+    refine: bool = False,
     reader: str | None = None,
     display: Display | None = None,
 ) -> Evaluation:
@@ -224,7 +161,7 @@ def evaluate(
     Raises:
         DatasetError: The data cannot be read, or the part is empty.
         ModelError: The model folder is damaged.
-        ValueError: The dataset's categories are not the model's.
+        ValueError: The dataset's categories or keypoints are not the model's.
     """
     result = evaluation.evaluate(
         run,
@@ -232,6 +169,7 @@ def evaluate(
         part=part,
         reader=reader,
         flips=flips,
+        refine=refine,
         pictures=report is not None,
         display=display or Display(),
     )
@@ -262,33 +200,52 @@ def compare(
     )
 
 
-def predict(  # noqa: PLR0913  one argument per option of the command line
+def predict(
     run: Folder,
-    images: Folder | Sequence[Folder],
+    images: Folder | int | Sequence[Folder | int],
     out: Folder,
     *,
-    overlay: bool = False,
-    probability: bool = False,
-    cutout: bool = False,
-    background: Folder | None = None,
-    flips: bool = False,
-    overwrite: bool = False,
-    pixel_size: float | None = None,
-    unit: str = "um",
     display: Display | None = None,
+    **options: Unpack[PredictOptions],
 ) -> Predictions:
-    """Write a mask for each image, and what else is asked for; see `predicting.predict`."""
-    outputs = Outputs(
-        overlay=overlay,
-        probability=probability,
-        cutout=cutout,
-        background=None if background is None else Path(background),
-        overwrite=overwrite,
-        pixel_size=pixel_size,
-        unit=unit,
+    """Write what images and videos show, and what else is asked for; see `predicting.predict`.
+
+    Args:
+        run: Model folder.
+        images: An image, a folder of images, a video, the number of a camera, or several of them.
+        out: Folder for the results.
+        display: Where progress is shown; `None` shows it on the error stream.
+        **options: See `PredictOptions`.
+    """
+    background, openpose = options.get("background"), options.get("openpose")
+    film = VideoOutputs(
+        first=options.get("first", 0),
+        last=options.get("last"),
+        step=options.get("step", 1),
+        track=options.get("track", True),
+        smooth=options.get("smooth", True),
     )
-    places = [images] if isinstance(images, str | Path) else images
-    return predicting.predict(run, places, out, outputs, flips=flips, display=display or Display())
+    outputs = Outputs(
+        overlay=options.get("overlay", False),
+        probability=options.get("probability", False),
+        cutout=options.get("cutout", False),
+        background=None if background is None else Path(background),
+        overwrite=options.get("overwrite", False),
+        pixel_size=options.get("pixel_size"),
+        unit=options.get("unit", "um"),
+        heatmaps=options.get("heatmaps", False),
+        openpose=openpose,
+        film=film,
+    )
+    return predicting.predict(
+        run,
+        [images] if isinstance(images, str | Path | int) else images,
+        out,
+        outputs,
+        flips=options.get("flips", False),
+        refine=options.get("refine", False),
+        display=display or Display(),
+    )
 
 
 def convert(

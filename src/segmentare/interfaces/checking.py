@@ -12,8 +12,10 @@ from segmentare.datasets.checking import check as check_dataset
 from segmentare.datasets.checkups import Checkup
 from segmentare.interfaces.check_page import SamplePicture, write_check_page
 from segmentare.interfaces.display import Display
+from segmentare.poses import Poses
 from segmentare.prediction import files
 from segmentare.prediction.drawing import thumbnail
+from segmentare.prediction.drawing_poses import draw_poses
 from segmentare.prediction.object_drawing import draw_annotation
 
 _SIDE = 420  # pixels of the longer side of a picture on the page
@@ -59,7 +61,11 @@ def _samples(dataset: Dataset, checkup: Checkup, count: int) -> list[SamplePictu
     shown = []
     for index in chosen:
         sample = dataset[places[index]]
-        picture = draw_annotation(sample.image, sample.annotation, dataset.categories)
+        truth = sample.annotation
+        if isinstance(truth, Poses):
+            picture = draw_poses(sample.image, truth)
+        else:
+            picture = draw_annotation(sample.image, truth, dataset.categories)
         jpeg = files.encode_jpeg(thumbnail(picture, _SIDE), quality=85)
         shown.append(SamplePicture(sample.name, jpeg, dict(sample.labels)))
     return shown

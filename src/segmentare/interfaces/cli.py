@@ -13,9 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segmentare.interfaces import commands
+from segmentare.interfaces.predict_arguments import EXAMPLES, add_arguments
 
-_TASKS = ("semantic", "instance", "panoptic")
-_TASK_HELP = "what is learned: a category per pixel, objects, or both (semantic)"
+_TASKS = ("semantic", "instance", "panoptic", "pose", "body")
+_TASK_HELP = (
+    "what is learned: a category per pixel, objects, or both; keypoints of people, or these and "
+    "their silhouettes (semantic)"
+)
 
 _DESCRIPTION = """\
 From a folder of annotated images to a segmentation model that is measured, fast and ready to use.
@@ -25,6 +29,7 @@ From a folder of annotated images to a segmentation model that is measured, fast
   segmentare train photos --out run        train for ten minutes, score on images never seen
   segmentare evaluate run others           score on another folder
   segmentare predict run new/*.jpg --out masks --overlay
+  segmentare predict run video.mp4 --out found
 """
 
 
@@ -97,11 +102,12 @@ def _demo(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "draw images (or take DATA), train, evaluate, predict, and write a report",
         "  segmentare demo --out demo\n"
         "  segmentare demo --task instance --out cells\n"
+        "  segmentare demo --task body --out people\n"
         "  segmentare demo --data photos --budget 5m",
     )
     command.add_argument("--out", type=Path, default=Path("demo"), help="folder (default: demo)")
     command.add_argument("--data", type=Path, help="your own dataset instead of drawn images")
-    command.add_argument("--budget", help="training time (100s; 3m for instance and panoptic)")
+    command.add_argument("--budget", help="training time (100s; 3m for all but semantic)")
     command.add_argument("--seed", type=int, default=0, help="of everything random (0)")
     command.add_argument("--task", default="semantic", choices=_TASKS, help=_TASK_HELP)
 
@@ -160,8 +166,9 @@ def _train(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     command.add_argument("--precision", choices=("float32", "bfloat16"), help="do not time, take")
     command.add_argument(
         "--code",
-        choices=("center", "flow"),
-        help="of instances: by their centers, or by flows (dense cells); chosen by their crowding",
+        choices=("center", "flow", "fields"),
+        help="of instances: by their centers, or by flows (dense cells), chosen by their crowding; "
+        "of poses: by centers, or by limb fields as OpenPose's (center)",
     )
     command.add_argument("--focal", type=float, default=0.0, help="exponent of the focal loss (0)")
     command.add_argument(
@@ -204,6 +211,9 @@ def _evaluate(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument("--json", type=Path, metavar="FILE", help="write all scores as JSON")
     command.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html")
     command.add_argument("--flips", action="store_true", help="average four mirrors of each image")
+    command.add_argument(
+        "--refine", action="store_true", help="look at each person a second time, close up"
+    )
     _data_options(command)
 
 
@@ -224,36 +234,8 @@ def _compare(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _predict(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    command = _command(
-        subparsers,
-        "predict",
-        "write a mask for each image, and ids and tables of the objects it shows",
-        "  segmentare predict run new_photos --out masks --overlay\n"
-        "  segmentare predict run me.jpg --out tv --cutout --background beach.jpg\n"
-        "  segmentare predict cells_run slides --out found --overlay --pixel-size 0.5 --unit um",
-    )
-    command.add_argument("run", type=Path, metavar="RUN", help="model folder")
-    command.add_argument(
-        "images", type=Path, nargs="+", metavar="IMAGE_OR_FOLDER", help="what to predict"
-    )
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
-    command.add_argument("--overlay", action="store_true", help="also <stem>.overlay.jpg")
-    command.add_argument("--probability", action="store_true", help="also <stem>.probability.png")
-    command.add_argument("--cutout", action="store_true", help="also <stem>.cutout.png (RGBA)")
-    command.add_argument(
-        "--background", type=Path, metavar="IMAGE", help="also <stem>.background.jpg, before IMAGE"
-    )
-    command.add_argument(
-        "--pixel-size",
-        type=float,
-        metavar="SIZE",
-        help="units per pixel, for areas and lengths in objects.csv",
-    )
-    command.add_argument("--unit", default="um", help="name of that unit (um)")
-    command.add_argument("--flips", action="store_true", help="average four mirrors of each image")
-    command.add_argument("--overwrite", action="store_true", help="replace earlier results")
-    command.add_argument("--json", action="store_true", help="print a JSON line per image")
-    command.add_argument("--quiet", action="store_true", help="show no progress")
+    text = "say what images and videos show: masks, objects or skeletons, and tables of them"
+    add_arguments(_command(subparsers, "predict", text, EXAMPLES))
 
 
 def _convert(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -267,8 +249,9 @@ def _convert(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument(
         "--to",
         required=True,
-        choices=("coco", "yolo", "masks", "ids", "panoptic"),
-        help="COCO instances, YOLO polygons, masks of categories, maps of ids, COCO panoptic",
+        choices=("coco", "yolo", "masks", "ids", "panoptic", "openpose", "coco-keypoints"),
+        help="COCO instances, YOLO polygons, masks of categories, maps of ids, COCO panoptic; "
+        "people: OpenPose's JSON, COCO keypoints",
     )
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
     command.add_argument("--json", action="store_true", help="print the result as JSON")

@@ -70,10 +70,11 @@ def check(options: argparse.Namespace) -> int:
 def train(options: argparse.Namespace) -> int:
     """Train, score on the test part, write the report."""
     from segmentare.interfaces import api
+    from segmentare.interfaces.options import TrainOptions
     from segmentare.interfaces.tables import print_scores
 
     display = _display(options)
-    names = api.TrainOptions.__annotations__
+    names = TrainOptions.__annotations__
     chosen: Any = {name: value for name, value in vars(options).items() if name in names}
     run = api.train(options.data, options.out, display=display, command=_command_line(), **chosen)
     if options.json:
@@ -96,6 +97,7 @@ def evaluate(options: argparse.Namespace) -> int:
         part=options.part,
         report=options.report,
         flips=options.flips,
+        refine=options.refine,
         reader=options.reader,
         display=_display(options),
     )
@@ -127,30 +129,23 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def predict(options: argparse.Namespace) -> int:
-    """Write masks; 1 when an image could not be read."""
+    """Write what images and videos show; 1 when one of them could not be read."""
     from segmentare.interfaces import api
+    from segmentare.interfaces.options import PredictOptions
 
     display = _display(options)
-    result = api.predict(
-        options.run,
-        options.images,
-        options.out,
-        overlay=options.overlay,
-        probability=options.probability,
-        cutout=options.cutout,
-        background=options.background,
-        flips=options.flips,
-        overwrite=options.overwrite,
-        pixel_size=options.pixel_size,
-        unit=options.unit,
-        display=display,
-    )
+    names = PredictOptions.__annotations__
+    chosen: Any = {name: value for name, value in vars(options).items() if name in names}
+    result = api.predict(options.run, options.images, options.out, display=display, **chosen)
     if options.json:
-        for row in result.rows:
+        for row in (*result.rows, *(film.to_dict() for film in result.films)):
             print(json.dumps(row))
     for file, reason in result.failed:
         print(f"Skipped: {file}: {reason}", file=sys.stderr)
-    display.say(f"{len(result.rows)} masks in {options.out}, {len(result.failed)} images skipped.")
+    done = [(len(result.rows), "image")] if result.rows or not result.films else []
+    done += [(len(result.films), "video")] if result.films else []
+    text = " and ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in done)
+    display.say(f"{text} in {options.out}, {len(result.failed)} skipped.")
     return 1 if result.failed else 0
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,9 @@ FORMATS: dict[str, type[Writer]] = {
     "ids": IdWriter,
     "panoptic": PanopticWriter,
 }
+
+#: Formats of keypoints, which `converting_poses` writes.
+POSE_FORMATS = ("openpose", "coco-keypoints")
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def convert(
         data: Dataset folder.
         out: Folder of the new dataset, which must not exist or be empty; it appears whole or
             not at all.
-        to: A key of `FORMATS`.
+        to: A key of `FORMATS`, or one of `POSE_FORMATS` for people with keypoints.
         reader: Name of the reader, where the layout is not recognized rightly.
         display: Where progress is shown; `None` shows nothing.
 
@@ -102,26 +107,21 @@ def convert(
         FileExistsError: There is something in `out`.
         ValueError: There is no such format.
     """
+    out, display = Path(out), display or Display(quiet=True)
+    if to in POSE_FORMATS:
+        from segmentare.interfaces.converting_poses import convert_poses
+
+        return convert_poses(Path(data), out, to, reader=reader, display=display)
     if to not in FORMATS:
-        raise ValueError(f"The format must be one of {', '.join(FORMATS)}; got '{to}'.")
-    out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f"'{out}' holds something already. Give another --out.")
-    display = display or Display(quiet=True)
+        known = ", ".join((*FORMATS, *POSE_FORMATS))
+        raise ValueError(f"The format must be one of {known}; got '{to}'.")
+    check_free(out)
     dataset = _open(Path(data), reader, to)
     counted = _counted(dataset)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    building = out.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        building.mkdir()
+    with new_folder(out) as building:
         writer = FORMATS[to](building, counted)
         written, skipped = _write_all(dataset, writer, display)
         writer.finish()
-        if out.exists():
-            out.rmdir()
-        building.rename(out)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return Converted(
         out,
         writer.layout,
@@ -132,6 +132,31 @@ def convert(
         tuple(problem.what for problem in dataset.problems if not problem.stops),
         skipped,
     )
+
+
+def check_free(out: Path) -> None:
+    """Refuse a folder with something in it.
+
+    Raises:
+        FileExistsError: There is something in `out`.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(f"'{out}' holds something already. Give another --out.")
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Yield a folder to write into that becomes `out` in the end, or vanishes after an error."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    building = out.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        building.mkdir()
+        yield building
+        if out.exists():
+            out.rmdir()
+        building.rename(out)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
 
 
 def _open(data: Path, reader: str | None, to: str) -> FileDataset:

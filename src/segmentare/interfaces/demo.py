@@ -19,6 +19,8 @@ _DRAWN = {
     "semantic": "lesions that never were",
     "instance": "touching cells",
     "panoptic": "sheep on a meadow",
+    "pose": "people",
+    "body": "people",
 }
 
 
@@ -63,7 +65,8 @@ def demo(
     command = f"segmentare demo --task {task} --out {shlex.quote(str(out))}"
     evaluation = score_run(run, command, display)
     if images[0] == new / "images":
-        outputs = Outputs(overlay=True, probability=True, overwrite=True)
+        sure = task != "pose"  # skeletons have no probability of pixels
+        outputs = Outputs(overlay=True, probability=sure, overwrite=True)
         predict(run.folder, images, out / "masks", outputs, display=display)
         display.say(f"Masks and overlays of {_NEW} new images: {out / 'masks'}")
     if evaluation is not None:
@@ -79,7 +82,7 @@ def demo(
 
 def _draw(folder: Path, task: str, count: int, seed: int, display: Display) -> None:
     """Draw a dataset for a task, unless it is there from an earlier demo."""
-    from segmentare.datasets import synthetic, synthetic_objects
+    from segmentare.datasets import synthetic, synthetic_objects, synthetic_people
 
     mark = folder / ".drawn"  # says that the folder is ours, and when it is complete what it holds
     drawn = f"{task} {count} {seed}"
@@ -94,6 +97,8 @@ def _draw(folder: Path, task: str, count: int, seed: int, display: Display) -> N
     mark.write_text("incomplete", encoding="utf-8")
     if task == "semantic":
         synthetic.write_dataset(folder, count, seed=seed)
+    elif task in {"pose", "body"}:
+        synthetic_people.write_dataset(folder, count, seed=seed)
     else:
         kind: synthetic_objects.Kind = "cells" if task == "instance" else "meadow"
         synthetic_objects.write_dataset(folder, kind, count, seed=seed)

@@ -10,17 +10,27 @@ from typing import Any
 from segmentare.annotations import Sample
 from segmentare.datasets.base import Dataset, Record
 from segmentare.errors import DatasetError
+from segmentare.interfaces.common_ground import (
+    check_categories,
+    check_skeletons,
+    fitted,
+    pixels_of,
+)
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.runs import Seen, read_seen, read_split_parts
 from segmentare.metrics.calibration import Calibration
 from segmentare.metrics.comparison import compare as compare_rows
+from segmentare.poses import Poses
 from segmentare.prediction import files
 from segmentare.prediction.drawing import compare_outlines, thumbnail
+from segmentare.prediction.drawing_poses import compare_poses
 from segmentare.prediction.object_drawing import compare_objects
 from segmentare.prediction.predictor import Predictor
+from segmentare.prediction.refining import look_again
 
 _PICTURE_SIDE = 560  # pixels of the longer side of a picture in a report
 _OBJECTS_SIDE = 800  # the same where there are many small objects to be seen
+_PAIR_SIDE = 1000  # the same of truth and prediction side by side
 
 
 @dataclass(frozen=True)
@@ -68,17 +78,21 @@ class Evaluation:
         }
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  one argument per option of the command line
     run: str | Path,
     data: str | Path,
     *,
     part: str | None = None,
     reader: str | None = None,
     flips: bool = False,
+    refine: bool = False,
     pictures: bool = True,
     display: Display | None = None,
 ) -> Evaluation:
     """Score a model on a dataset, every image at its own size.
+
+    Keypoints of another skeleton are converted to the model's; those that only the model has are
+    not scored.
 
     Args:
         run: Model folder.
@@ -86,20 +100,27 @@ def evaluate(
         part: `train`, `val` or `test`: that part of the run's own split; `None`: all images.
         reader: Name of the reader, where the layout is not recognized rightly.
         flips: Average over four mirrors of each image.
+        refine: Look at every person with keypoints again, close up.
         pictures: Keep a picture of each image for a report.
         display: Where progress is shown; `None` shows nothing.
 
     Raises:
         DatasetError: The data cannot be read, or the part is empty.
         ModelError: The model folder is damaged.
-        ValueError: The dataset's categories are not the model's.
+        ValueError: The dataset's categories or keypoints are not the model's, or the model finds
+            nobody to look at again.
     """
     from segmentare.datasets import open_dataset
     from segmentare.networks.inference import load
 
     predictor = load(run, flips=flips)
+    if refine:
+        predictor = look_again(predictor)
     dataset = open_dataset(Path(data), reader, predictor.task.name)
     check_categories(predictor, dataset)
+    remark = check_skeletons(predictor, dataset)
+    if remark and display is not None:
+        display.warn(remark)
     records = list(dataset.records)
     if part is not None:
         names = read_split_parts(Path(run))[part]
@@ -110,8 +131,8 @@ def evaluate(
                 f"{len(names)} names, and none is there. Give the data that the run was trained on."
             )
     if not records:
-        problem = next((p.what for p in dataset.problems if p.stops), "No image has a mask.")
-        raise DatasetError(f"{str(data)!r} must hold images with masks. {problem}")
+        problem = next((p.what for p in dataset.problems if p.stops), "No image is annotated.")
+        raise DatasetError(f"{str(data)!r} must hold annotated images. {problem}")
     return score(
         predictor,
         dataset,
@@ -145,15 +166,16 @@ def score(
     failed: list[tuple[str, str]] = []
     for record in display.over(records, "Scoring", len(records)):
         try:
-            sample = dataset[place[record.name]]
+            sample = fitted(dataset[place[record.name]], predictor)
             predicted = predictor.predict(sample.image)
         except (DatasetError, ValueError) as error:
             failed.append((record.name, str(error)))
             continue
         seen.look(record.name, fingerprint(sample.image))
         metric.update(predicted, sample.annotation, record.name)
-        if getattr(predicted, "probability", None) is not None:
-            calibration.update(predicted, sample.annotation)
+        pixels, known = pixels_of(predicted), pixels_of(sample.annotation)
+        if pixels is not None and known is not None and pixels.probability is not None:
+            calibration.update(pixels, known)
         if pictures:
             shots[record.name], counts = _picture(sample, predicted, predictor)
             outcomes |= {record.name: counts} if counts else {}
@@ -176,26 +198,8 @@ def score(
     )
 
 
-def check_categories(predictor: Predictor[Any], dataset: Dataset) -> None:
-    """Stop unless the dataset's categories can be compared with the model's.
-
-    Two categories always can: a background and an object, whatever its name.
-
-    Raises:
-        ValueError: Another number of categories.
-    """
-    have, want = len(dataset.categories), len(predictor.task.categories)
-    if have and have != want:
-        names = [category.name for category in predictor.task.categories]
-        others = [category.name for category in dataset.categories]
-        raise ValueError(
-            f"The dataset must have the model's {want} categories ({', '.join(names)}); it has "
-            f"{have} ({', '.join(others)}). Evaluate on data of the same kind."
-        )
-
-
 def image_score(headline: str, rows: Sequence[dict[str, Any]]) -> str:
-    """Return the score by which single images are judged: the main one, else Dice.
+    """Return the score by which single images are judged: the main one, else OKS AP, else Dice.
 
     The mean IoU over categories, for one, exists for a whole set only.
 
@@ -203,7 +207,8 @@ def image_score(headline: str, rows: Sequence[dict[str, Any]]) -> str:
         headline: Name of the main score.
         rows: One row per image.
     """
-    return headline if all(headline in row for row in rows) else "dice"
+    names = (headline, "oks_ap")
+    return next((name for name in names if all(name in row for row in rows)), "dice")
 
 
 def compare(
@@ -248,6 +253,9 @@ def _picture(
 ) -> tuple[bytes, dict[str, int]]:
     """Return a JPEG of truth and prediction, and `Evaluation.outcomes` of the image."""
     categories = predictor.task.categories
+    if isinstance(predicted, Poses):
+        drawn = compare_poses(sample.image, sample.annotation, predicted)
+        return files.encode_jpeg(thumbnail(drawn, _PAIR_SIDE), quality=85), {}
     if getattr(predicted, "instance", None) is None:
         drawn = compare_outlines(sample.image, sample.annotation, predicted, categories)
         return files.encode_jpeg(thumbnail(drawn, _PICTURE_SIDE), quality=85), {}

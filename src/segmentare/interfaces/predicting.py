@@ -1,4 +1,4 @@
-"""`segmentare predict`: images in, masks out."""
+"""`segmentare predict`: images and videos in; masks, skeletons and tables of them out."""
 
 from __future__ import annotations
 
@@ -6,71 +6,25 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-
-from segmentare.annotations import Category, Segmentation
 from segmentare.datasets.images import is_image, read_image
 from segmentare.errors import DatasetError
-from segmentare.geometry import Image
 from segmentare.interfaces.display import Display
+from segmentare.interfaces.filming import Filmed, predict_video
+from segmentare.interfaces.outputs import Outputs
+from segmentare.interfaces.writing_masks import MaskWriter, Writer, file_name, write_heatmaps
+from segmentare.interfaces.writing_poses import PoseWriter
 from segmentare.prediction import files
-from segmentare.prediction.cutout import cutout, place
-from segmentare.prediction.drawing import overlay
-from segmentare.prediction.object_drawing import draw_annotation
-from segmentare.prediction.object_files import write_ids, write_panoptic
-from segmentare.prediction.object_tables import PANOPTIC_FOLDER, ObjectTables, Scale
 from segmentare.prediction.predictor import Predictor
+from segmentare.prediction.refining import look_again
+from segmentare.prediction.video import is_video
+from segmentare.tasks import Body, Pose
+from segmentare.tasks.base import Task
+
+__all__ = ["Outputs", "Predictions", "find_images", "predict"]
 
 LINES = "predictions.jsonl"
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What `predict` writes beside the mask of each image.
-
-    Where objects are told apart, tables of them are written always: see `ObjectTables`.
-
-    Attributes:
-        overlay: `<stem>.overlay.jpg`, the outline over the image; objects in colors of their own,
-            with their ids, in small images enlarged.
-        probability: `<stem>.probability.png`, 8-bit gray.
-        cutout: `<stem>.cutout.png`, RGBA with soft edges.
-        background: An image; `<stem>.background.jpg` shows the cut-out before it.
-        overwrite: Replace files of an earlier run.
-        pixel_size: Units per pixel, for areas and lengths of objects in `unit`; `None` gives
-            them in pixels only.
-        unit: Name of that unit, one word.
-    """
-
-    overlay: bool = False
-    probability: bool = False
-    cutout: bool = False
-    background: Path | None = None
-    overwrite: bool = False
-    pixel_size: float | None = None
-    unit: str = "um"
-
-    @property
-    def scale(self) -> Scale | None:
-        """The size of a pixel, if it is known.
-
-        Raises:
-            ValueError: It is not above 0, or the unit is not a word.
-        """
-        return None if self.pixel_size is None else Scale(self.pixel_size, self.unit)
-
-    def names(self, stem: str, task: str = "semantic") -> list[str]:
-        """Return the names of the files that one image will give."""
-        names = [f"{stem}.png"]
-        names += [f"{stem}.ids.png"] * (task == "instance")
-        names += [f"{PANOPTIC_FOLDER}/{stem}.png"] * (task == "panoptic")
-        names += [f"{stem}.overlay.jpg"] * self.overlay
-        names += [f"{stem}.probability.png"] * self.probability
-        names += [f"{stem}.cutout.png"] * self.cutout
-        names += [f"{stem}.background.jpg"] * (self.background is not None)
-        return names
 
 
 @dataclass(frozen=True)
@@ -79,93 +33,144 @@ class Predictions:
 
     Attributes:
         rows: One JSON-ready dictionary per image, as in `predictions.jsonl`.
-        failed: (file, reason) of the images that could not be read.
+        failed: (file, reason) of the images and videos that could not be read.
+        films: What became of the videos.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    films: list[Filmed] = field(default_factory=list)
 
 
 def predict(
     run: str | Path,
-    images: Sequence[str | Path],
+    images: Sequence[str | Path | int],
     out: str | Path,
     outputs: Outputs | None = None,
     *,
     flips: bool = False,
+    refine: bool = False,
     display: Display | None = None,
 ) -> Predictions:
-    """Predict image files and folders of them, and write a mask for each into `out`.
+    """Predict images and videos, and write what each of them shows into `out`.
 
     Args:
         run: Model folder.
-        images: Files, or folders that are searched with their subfolders.
+        images: Image files; folders, whose images are searched with their subfolders; video files
+            and numbers of cameras, which come after all images, see `predict_video`.
         out: Folder for the results; made if it is missing.
-        outputs: What to write beside the masks.
+        outputs: What to write.
         flips: Average over four mirrors of the image: four times the work.
+        refine: Look at every person with keypoints again, close up.
         display: Where progress is shown; `None` shows nothing.
 
     Returns:
-        A row per image, and the images that were skipped because they are broken.
+        A row per image, what became of videos, and what was skipped because it is broken.
 
     Raises:
         ModelError: The model folder is damaged.
-        DatasetError: There is no image, or two of them would get the same name.
+        DatasetError: There is no image, two of them would get the same name, or the one video
+            cannot be read.
         FileExistsError: A result is there already and `outputs.overwrite` is false.
-        ValueError: The size of a pixel cannot be used, or tables of earlier calls are damaged.
+        ValueError: What is wanted does not suit the model or what it looks at, the size of a
+            pixel cannot be used, or tables of earlier calls are damaged.
     """
     from segmentare.networks.inference import load
 
     display = display or Display(quiet=True)
     outputs, out = outputs or Outputs(), Path(out)
-    scale = outputs.scale
+    film = replace(outputs.film, openpose=outputs.openpose, overwrite=outputs.overwrite)
+    places, videos = _sort(images)
+    outputs.check_sources(images=bool(places) or not videos, videos=bool(videos))
+    _ = outputs.scale  # complains where it cannot be used
     predictor = load(run, flips=flips)
-    found = find_images([Path(image) for image in images])
-    _refuse_existing(out, found, outputs, predictor.task.name)
-    tables = _tables(out, predictor, scale)
-    background = None if outputs.background is None else read_image(outputs.background)
-    out.mkdir(parents=True, exist_ok=True)
-    if tables is not None:
-        tables.start([_file_name(stem, path) for stem, path in found.items()])
-    writing = _Writing(out, predictor.task.categories, outputs, background, tables)
+    outputs.check(predictor.task.name)
+    if refine:
+        predictor = look_again(predictor)
     result = Predictions()
+    if places or not videos:
+        _predict_images(predictor, places, out, outputs, (result, display))
+    alone = len(videos) == 1 and not places
+    for video in videos:
+        try:
+            result.films.append(predict_video(predictor, video, out, film, display))
+        except DatasetError as error:
+            if alone:
+                raise
+            result.failed.append((str(video), str(error)))
+    return result
+
+
+def _sort(sources: Sequence[str | Path | int]) -> tuple[list[Path], list[Path]]:
+    """Return the images and folders, and the videos and cameras, among what was given.
+
+    Raises:
+        DatasetError: Two videos would get the same name.
+    """
+    given = [Path(str(source)) for source in sources]
+    videos = [path for path in given if is_video(path) and not path.is_dir()]
+    videos = [path for path in videos if path.suffix or not path.exists()]
+    stems: dict[str, Path] = {}
+    for path in videos:
+        if path.stem in stems:
+            raise DatasetError(
+                f"'{stems[path.stem]}' and '{path}' would both become '{path.stem}.jsonl'. Predict "
+                "them into different folders."
+            )
+        stems[path.stem] = path
+    return [path for path in given if path not in videos], videos
+
+
+def _predict_images(
+    predictor: Predictor[Any],
+    places: Sequence[Path],
+    out: Path,
+    outputs: Outputs,
+    into: tuple[Predictions, Display],
+) -> None:
+    """Predict the images at some places; what was done, also up to a Ctrl-C, goes to `into`."""
+    result, display = into
+    found, task = find_images(places), predictor.task
+    _refuse_existing(out, found, outputs, predictor)
+    writer = _writer(out, task, outputs)
+    out.mkdir(parents=True, exist_ok=True)
+    writer.start([file_name(stem, path) for stem, path in found.items()])
     try:
         for stem, path in display.over(found.items(), "Predicting", len(found)):
             try:
                 image = read_image(path)
-                segmentation = predictor.predict(image)
+                shown = predictor.predict(image)
             except (DatasetError, ValueError) as error:
                 result.failed.append((str(path), str(error)))
                 continue
-            result.rows.append(writing.write(stem, path, image, segmentation))
+            result.rows.append(writer.write(stem, path, image, shown))
+            if outputs.heatmaps:
+                maps = predictor.read(image).maps
+                write_heatmaps(out / stem, image, maps, task, overwrite=outputs.overwrite)
     finally:  # also after Ctrl-C, for what is written until then
         _write_lines(out / LINES, result.rows)
-        if tables is not None:
-            tables.write()
-    return result
+        writer.finish()
 
 
-def _tables(out: Path, predictor: Predictor[Any], scale: Scale | None) -> ObjectTables | None:
-    """Return the tables for tasks that tell objects apart."""
-    name = predictor.task.name
-    if name not in {"instance", "panoptic"}:
-        return None
-    kind: Literal["instance", "panoptic"] = "instance" if name == "instance" else "panoptic"
-    return ObjectTables(out, predictor.task.categories, kind, scale)
-
-
-def _file_name(stem: str, path: Path) -> str:
-    """Return the name of an image within the folder of the results."""
-    return (Path(stem).parent / path.name).as_posix()
+def _writer(out: Path, task: Task[Any], outputs: Outputs) -> Writer:
+    if isinstance(task, Pose | Body):
+        return PoseWriter(out, task, outputs)
+    return MaskWriter(out, task, outputs)
 
 
 def _write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write a JSON line per image; those of earlier calls stay, unless their mask was replaced."""
-    masks = {row["mask"] for row in rows}
+    """Write a JSON line per image; those of earlier calls stay, unless they were replaced."""
+    again = {_result_of(row) for row in rows}
     earlier = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    kept = [line for line in earlier if json.loads(line).get("mask") not in masks]
+    kept = [line for line in earlier if _result_of(json.loads(line)) not in again]
     lines = [*kept, *(json.dumps(row) for row in rows)]
     files.write_bytes(path, "".join(f"{line}\n" for line in lines).encode(), overwrite=True)
+
+
+def _result_of(row: dict[str, Any]) -> str | None:
+    """Return the file that only one image of the folder can have."""
+    name: str | None = row.get("keypoints") or row.get("mask")
+    return name
 
 
 def find_images(places: Sequence[Path]) -> dict[str, Path]:
@@ -191,101 +196,26 @@ def find_images(places: Sequence[Path]) -> dict[str, Path]:
                 )
             found[stem] = path
     if not found:
+        folders = [given for given in places if given.is_dir()]
+        videos = [path for folder in folders for path in folder.rglob("*") if is_video(path)]
+        hint = f" Name its videos themselves, such as {str(videos[0])!r}." if videos else ""
         raise DatasetError(
-            f"There must be at least one image; found none in {', '.join(map(str, places))}."
+            f"There must be at least one image; found none in {', '.join(map(str, places))}.{hint}"
         )
     return found
 
 
-def _refuse_existing(out: Path, found: dict[str, Path], outputs: Outputs, task: str) -> None:
+def _refuse_existing(
+    out: Path, found: dict[str, Path], outputs: Outputs, predictor: Predictor[Any]
+) -> None:
     if outputs.overwrite:
         return
-    names = [name for stem in found for name in outputs.names(stem, task)]
+    heads = [head.name for head in predictor.task.heads]
+    task = predictor.task.name
+    names = [name for stem in found for name in outputs.names(stem, task, heads)]
     there = [name for name in names if (out / name).exists()]
     if there:
         raise FileExistsError(
             f"{len(there)} of the results are in {str(out)!r} already, such as {there[0]!r}. "
             "Give another --out, or --overwrite."
         )
-
-
-@dataclass(frozen=True)
-class _Writing:
-    """Writes the files of one image after the other.
-
-    Attributes:
-        out: The folder.
-        categories: The model's categories.
-        outputs: What to write.
-        background: The new background, or `None`.
-        tables: What collects the objects, or `None` for a task without.
-    """
-
-    out: Path
-    categories: tuple[Category, ...]
-    outputs: Outputs
-    background: Image | None
-    tables: ObjectTables | None
-
-    def write(
-        self, stem: str, path: Path, image: Image, segmentation: Segmentation
-    ) -> dict[str, Any]:
-        """Write the files of one image and return its line of `predictions.jsonl`."""
-        target, overwrite = self.out / stem, self.outputs.overwrite
-        target.parent.mkdir(parents=True, exist_ok=True)
-        panoptic = self.tables is not None and self.tables.kind == "panoptic"
-        mask = _with(target, ".png")
-        files.write_mask(mask, segmentation, self.categories, overwrite=overwrite, palette=panoptic)
-        self._write_pictures(target, image, segmentation)
-        row = files.describe(segmentation, self.categories, path.name)
-        row |= {"file": str(path), "mask": f"{stem}.png"}
-        return row | self._write_objects(stem, path, image, segmentation)
-
-    def _write_objects(
-        self, stem: str, path: Path, image: Image, segmentation: Segmentation
-    ) -> dict[str, str]:
-        """Write the map of objects, collect them for the tables, and return where the map is."""
-        if self.tables is None:
-            return {}
-        overwrite = self.outputs.overwrite
-        segments: list[dict[str, Any]] = []
-        if self.tables.kind == "instance":
-            target = _with(self.out / stem, ".ids.png")
-            target = write_ids(target, segmentation, overwrite=overwrite)
-            written = {"ids": target.relative_to(self.out).as_posix()}
-        else:
-            target = _with(self.out / PANOPTIC_FOLDER / stem, ".png")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            segments = write_panoptic(target, segmentation, overwrite=overwrite)
-            written = {"panoptic": f"{PANOPTIC_FOLDER}/{stem}.png"}
-        self.tables.add(_file_name(stem, path), image, segmentation, segments)
-        return written
-
-    def _write_pictures(self, target: Path, image: Image, segmentation: Segmentation) -> None:
-        outputs, overwrite = self.outputs, self.outputs.overwrite
-        if outputs.overlay:
-            draw = overlay if segmentation.instance is None else draw_annotation
-            picture = draw(image, segmentation, self.categories)
-            files.write_overlay(_with(target, ".overlay.jpg"), picture, overwrite=overwrite)
-        if outputs.probability:
-            gray = _with(target, ".probability.png")
-            files.write_probability(gray, segmentation, overwrite=overwrite)
-        if not outputs.cutout and self.background is None:
-            return
-        rgba = cutout(image, segmentation, self._cut_out())
-        if outputs.cutout:
-            files.write_cutout(_with(target, ".cutout.png"), rgba, overwrite=overwrite)
-        if self.background is not None:
-            placed = np.ascontiguousarray(place(rgba, self.background))
-            files.write_overlay(_with(target, ".background.jpg"), placed, overwrite=overwrite)
-
-    def _cut_out(self) -> tuple[Category, ...]:
-        """Return the categories with all but things as background where there are things."""
-        if not any(category.thing for category in self.categories):
-            return self.categories
-        return tuple(replace(c, background=not c.thing) for c in self.categories)
-
-
-def _with(stem: Path, ending: str) -> Path:
-    """Append to a stem that may hold dots of its own."""
-    return stem.with_name(stem.name + ending)

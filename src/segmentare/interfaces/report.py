@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from segmentare.datasets import KEYPOINT_TASKS
 from segmentare.interfaces import charts
 from segmentare.interfaces.counts import counting
 from segmentare.interfaces.formatting import (
@@ -18,6 +19,7 @@ from segmentare.interfaces.formatting import (
     number,
     score_order,
     score_text,
+    task_title,
 )
 from segmentare.interfaces.history import draw_curves
 from segmentare.interfaces.pages import picture, render, write_text
@@ -122,6 +124,9 @@ def write_report(path: Path, report: ReportData) -> None:
         "counting": counting(report.per_image),
         "curves": draw_curves(report.history),
         "categories": group_table(shown, _colors(report)),
+        "joints": group_table(report.scores.get("joints") or {}, {}, "labeled"),
+        "kind": task_title(report.task),
+        "likeness": "OKS" if report.task in KEYPOINT_TASKS else "IoU",
         "absent": len(categories) - len(shown),
         "confusion": _confusion(report),
         "labels": {

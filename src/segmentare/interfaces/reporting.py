@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from segmentare.checkpoint import load_description, write_json
+from segmentare.datasets import KEYPOINT_TASKS
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.evaluation import Evaluation, image_score, score
+from segmentare.interfaces.formatting import task_title
 from segmentare.interfaces.logs import NAME as LOG
 from segmentare.interfaces.logs import read_log
 from segmentare.interfaces.machine import describe_machine, now
@@ -25,6 +27,8 @@ _UNDER = {
     "semantic": ("dice", "iou", "hd95"),
     "instance": ("accuracy@0.5", "accuracy@0.7", "aji"),
     "panoptic": ("pq", "sq", "rq"),
+    "pose": ("oks_ap", "pck@0.2", "pck_box@0.2"),
+    "body": ("oks_ap", "iou", "pck@0.2", "pck_box@0.2"),
 }
 #: what the colors of outlines mean where objects are told apart
 _LEGEND = {
@@ -68,7 +72,7 @@ def _of_run(run: Run, evaluation: Evaluation | None, command: str) -> ReportData
     root = shlex.quote(str(run.dataset.root))
     folder = shlex.quote(str(run.folder))
     return ReportData(
-        title=f"{run.predictor.task.name.capitalize()} segmentation of {run.dataset.root.name}",
+        title=_title(run.predictor.task.name, run.dataset.root.name),
         when=now(),
         dataset={
             "root": run.dataset.root.name,
@@ -96,6 +100,11 @@ def _of_run(run: Run, evaluation: Evaluation | None, command: str) -> ReportData
     )
 
 
+def _title(task: str, data: str) -> str:
+    kind = task_title(task)
+    return f"{kind[:1].upper()}{kind[1:]} {'in' if task in KEYPOINT_TASKS else 'of'} {data}"
+
+
 def write_evaluation(folder: Path, evaluation: Evaluation, run: Path, data: Path) -> Path:
     """Write the report of `segmentare evaluate` and return its path."""
     description = load_description(run)
@@ -120,6 +129,8 @@ def _of_evaluation(evaluation: Evaluation | None, task: str, headline: str) -> d
     if evaluation is None:
         return {"task": task, "headline": headline}
     outlines = {"outlines": _LEGEND} if evaluation.outcomes else {}
+    if task in KEYPOINT_TASKS:  # skeletons have colors of their own
+        outlines = {"outlines": {}}
     return outlines | {
         "task": task,
         "headline": headline,
@@ -148,13 +159,22 @@ def _pictures(evaluation: Evaluation) -> list[Picture]:
             scores={key: row[key] for key in _UNDER.get(evaluation.task, ()) if key in row},
             outcomes={
                 what + (" segments" if evaluation.task == "panoptic" else ""): count
-                for what, count in evaluation.outcomes.get(row["name"], {}).items()
+                for what, count in _outcomes(evaluation, row).items()
             },
             labels=row.get("labels", {}),
         )
         for row, rank in shown
         if row["name"] in evaluation.pictures
     ]
+
+
+def _outcomes(evaluation: Evaluation, row: dict[str, Any]) -> dict[str, int]:
+    """Return how many segments, or people, of an image were matched, missed and invented."""
+    if evaluation.task not in KEYPOINT_TASKS:
+        return evaluation.outcomes.get(row["name"], {})
+    matched = row["objects_matched"]
+    missed, invented = row["objects_true"] - matched, row["objects_predicted"] - matched
+    return {"matched": matched, "missed": missed, "invented": invented}
 
 
 def _warnings(evaluation: Evaluation | None) -> list[str]:

@@ -17,8 +17,10 @@ _NOT_SCORES = {
     "unscored",
     "objects",
     "limits",
+    "joints",
+    "outlined",
 }  # shown elsewhere
-_NOT_COLUMNS = {"images", "pixels_true", "pixels_predicted"}
+_NOT_COLUMNS = {"images", "pixels_true", "pixels_predicted", "labeled"}
 _MOST_COLUMNS = 8  # a wide table scrolls; more score columns than this are left out
 
 
@@ -78,15 +80,23 @@ def draw_bars(rows: Sequence[dict[str, Any]]) -> str:
     return f"{low:g} to 1"
 
 
-def group_table(groups: Mapping[str, Any], colors: Mapping[str, str]) -> dict[str, Any]:
-    """Return the table of scores of some groups of images or pixels; its `rows` may be empty."""
+def group_table(
+    groups: Mapping[str, Any], colors: Mapping[str, str], count: str = "images"
+) -> dict[str, Any]:
+    """Return the table of scores of some groups of images or pixels; its `rows` may be empty.
+
+    Args:
+        groups: Name of the group -> its scores.
+        colors: Name of the group -> color of its mark.
+        count: Which entry says how many there are of what was scored.
+    """
     names = {name for scores in groups.values() for name in scores} - _NOT_COLUMNS
     ordered = sorted(names, key=lambda name: (score_order(name), name))[:_MOST_COLUMNS]
     rows = [
         {
             "name": group,
             "color": colors.get(group, ""),
-            "images": scores.get("images"),
+            "count": scores.get(count),
             "cells": [score_row(name, scores.get(name)) for name in ordered],
         }
         for group, scores in groups.items()
@@ -95,5 +105,5 @@ def group_table(groups: Mapping[str, Any], colors: Mapping[str, str]) -> dict[st
         "columns": [(score_text(name).title, score_text(name).unit) for name in ordered],
         "rows": rows,
         "scale": draw_bars([row["cells"][0] for row in rows]) if ordered else "",
-        "counted": any("images" in scores for scores in groups.values()),
+        "counted": any(count in scores for scores in groups.values()),
     }

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from segmentare.datasets import KEYPOINT_TASKS
 from segmentare.interfaces.evaluation import Evaluation
 from segmentare.interfaces.formatting import score_order, score_text
 from segmentare.networks.listing import NetworkRow
@@ -39,13 +40,16 @@ def print_scores(evaluation: Evaluation) -> None:
     out.print(table)
     objects = evaluation.scores.get("objects")
     if objects:
+        like = "OKS" if evaluation.task in KEYPOINT_TASKS else "IoU"
         out.print(
             f"Objects: {objects['true']} in the truth, {objects['predicted']} predicted, "
-            f"{objects['matched']} of them matched at IoU 0.5."
+            f"{objects['matched']} of them matched at {like} 0.5."
         )
     categories = evaluation.scores.get("categories", {})
     if len(categories) > 2:
         _print_groups(out, "category", categories, evaluation.headline)
+    joints = evaluation.scores.get("joints", {})
+    _print_groups(out, "keypoint", joints, evaluation.headline, ("marked", "labeled"))
     for column, groups in evaluation.scores.get("labels", {}).items():
         _print_groups(out, column, groups, evaluation.headline)
     if evaluation.seen.found:
@@ -54,15 +58,29 @@ def print_scores(evaluation: Evaluation) -> None:
         out.print(f"Skipped: {name}: {reason}", style="yellow", markup=False)
 
 
-def _print_groups(out: Console, title: str, groups: Mapping[str, Any], headline: str) -> None:
-    """Print a row per group, with its most telling scores, the main one first."""
+def _print_groups(
+    out: Console,
+    title: str,
+    groups: Mapping[str, Any],
+    headline: str,
+    counted: tuple[str, str] = ("images", "images"),
+) -> None:
+    """Print a row per group, with its most telling scores, the main one first.
+
+    Args:
+        out: Where.
+        title: Of the column with their names.
+        groups: Name of the group -> its scores.
+        headline: Name of the main score.
+        counted: How the column of counts is called, and where they stand.
+    """
     if len(groups) < 2:
         return
     found = {name for group in groups.values() for name, value in group.items() if _is_score(value)}
     names = sorted(found, key=lambda name: (name != headline, score_order(name), name))[:_COLUMNS]
     table = Table()
     table.add_column(title)
-    table.add_column("images", justify="right")
+    table.add_column(counted[0], justify="right")
     interval = _has_interval(groups, names[0]) if names else False  # of the main one; room is short
     for name in names:
         table.add_column(score_text(name).title, justify="right")
@@ -75,7 +93,7 @@ def _print_groups(out: Console, title: str, groups: Mapping[str, Any], headline:
             cells.append(_number(value.get("mean", value.get("pooled"))))
             if interval and name == names[0]:
                 cells.append(_interval(value))
-        table.add_row(label, str(group.get("images", "")), *cells)
+        table.add_row(label, str(group.get(counted[1], "")), *cells)
     out.print(table)
 
 

@@ -115,10 +115,10 @@ def train(
     display, out = display or Display(quiet=True), Path(out)
     options, wishes = options or Options(), wishes or Wishes()
     _check_folder(out, options)
-    if wishes.code and options.task != "instance":
+    if wishes.code and options.task not in {"instance", "pose"}:
         raise ValueError(
-            f"--code is of the instance task; got it with the task '{options.task}'. Leave it out, "
-            "or add --task instance."
+            f"--code is of the tasks instance and pose; got it with the task '{options.task}'. "
+            "Leave it out, or add --task instance."
         )
     dataset = open_dataset(Path(data), options.reader, options.task)
     display.say(f"Data: {dataset.layout}")
@@ -130,7 +130,7 @@ def train(
     if options.resume:
         plan = _read_plan(out / PLAN)
     else:
-        task = TASKS[options.task].from_categories(dataset.categories)
+        task = TASKS[options.task].from_categories(dataset.categories, dataset.skeleton)
         speed = USUAL_SPEED
         if wishes.steps is None and wishes.size is None:
             speed = trials.speed(wishes.spec, task.heads)

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from segmentare.annotations import Sample
-from segmentare.prediction.predictor import Predictor
-from segmentare.tasks.base import Maps, Task
+from segmentare.prediction.predictor import Predictor, Reading
+from segmentare.tasks.base import Task
 
 _LEAST = 8  # samples that every setting is tried on, where there are so many
 _GAIN = 2e-4  # a setting is changed only for a gain that is more than rounding
@@ -36,33 +36,38 @@ def tune(
         The task with the best settings, and its headline score on these samples.
     """
     task = predictor.task
-    maps = [predictor.maps(sample.image) for sample in samples]
+    readings = [predictor.read(sample.image) for sample in samples]
     began = time.perf_counter()
-    best = whole = score_maps(task, maps, samples)
+    best = whole = score_readings(predictor, task, readings, samples)
     tries = sum(len(values) for values in task.tunable.values())
     step = math.ceil((time.perf_counter() - began) * tries / seconds)
     step = min(max(step, 1), max(len(samples) // _LEAST, 1))
     if step > 1:
-        best = score_maps(task, maps[::step], samples[::step])
+        best = score_readings(predictor, task, readings[::step], samples[::step])
     for name, values in task.tunable.items():
         if name == "smallest" and predictor.preprocessing.scale is not None:
             continue
         for value in values:
             candidate = replace(task, **{name: value})  # type: ignore[type-var]
-            score = score_maps(candidate, maps[::step], samples[::step])
+            score = score_readings(predictor, candidate, readings[::step], samples[::step])
             if score > best + _GAIN:
                 task, best = candidate, score
     if step == 1:
         return task, best
-    tuned = score_maps(task, maps, samples)
+    tuned = score_readings(predictor, task, readings, samples)
     return (task, tuned) if tuned > whole else (predictor.task, whole)
 
 
-def score_maps(task: Task[Any], maps: Sequence[Maps], samples: Sequence[Sample[Any]]) -> float:
-    """Return the headline score of decoding maps of prepared samples."""
+def score_readings(
+    predictor: Predictor[Any],
+    task: Task[Any],
+    readings: Sequence[Reading],
+    samples: Sequence[Sample[Any]],
+) -> float:
+    """Return the headline score of decoding what was read of prepared samples."""
     metric = task.metric(fast=True)
-    for one, sample in zip(maps, samples, strict=True):
-        metric.update(task.decode(one, stride=1), sample.annotation, sample.name)
+    for reading, sample in zip(readings, samples, strict=True):
+        metric.update(predictor.decode(reading, task), sample.annotation, sample.name)
     return metric.summary()[task.headline]
 
 

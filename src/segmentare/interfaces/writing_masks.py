@@ -1,0 +1,179 @@
+"""The files of images that `segmentare predict` writes for masks, with objects or without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from segmentare.annotations import Category, Segmentation
+from segmentare.datasets.images import read_image
+from segmentare.geometry import Image
+from segmentare.interfaces.outputs import Outputs, heatmap_name
+from segmentare.prediction import files
+from segmentare.prediction.cutout import cutout, place
+from segmentare.prediction.drawing import overlay
+from segmentare.prediction.drawing_maps import draw_heatmaps
+from segmentare.prediction.object_drawing import draw_annotation
+from segmentare.prediction.object_files import write_ids, write_panoptic
+from segmentare.prediction.object_tables import PANOPTIC_FOLDER, ObjectTables
+from segmentare.tasks.base import Maps, Task
+
+
+class Writer(Protocol):
+    """Writes the files of one image after the other, and the tables of all in the end."""
+
+    def start(self, images: Sequence[str]) -> None:
+        """Take the file names of all that is to come, within the folder of the results."""
+
+    def write(self, stem: str, path: Path, image: Image, found: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Write the files of one image and return its line of `predictions.jsonl`."""
+
+    def finish(self) -> None:
+        """Write the tables."""
+
+
+@dataclass
+class MaskWriter:
+    """Writes what semantic, instance and panoptic models find.
+
+    Attributes:
+        out: The folder.
+        task: The model's task.
+        outputs: What to write.
+    """
+
+    out: Path
+    task: Task[Any]
+    outputs: Outputs
+    _tables: ObjectTables | None = field(init=False)
+    _backdrop: Image | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tables = _tables(self.out, self.task, self.outputs)
+        self._backdrop = read_backdrop(self.outputs)
+
+    def start(self, images: Sequence[str]) -> None:
+        """Give the images their numbers in the tables."""
+        if self._tables is not None:
+            self._tables.start(images)
+
+    def finish(self) -> None:
+        """Write the tables, where objects are told apart."""
+        if self._tables is not None:
+            self._tables.write()
+
+    def write(self, stem: str, path: Path, image: Image, found: Segmentation) -> dict[str, Any]:
+        """Write the files of one image and return its line of `predictions.jsonl`."""
+        target, overwrite, categories = (
+            self.out / stem,
+            self.outputs.overwrite,
+            self.task.categories,
+        )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        panoptic = self._tables is not None and self._tables.kind == "panoptic"
+        mask = with_ending(target, ".png")
+        files.write_mask(mask, found, categories, overwrite=overwrite, palette=panoptic)
+        if self.outputs.overlay:
+            draw = overlay if found.instance is None else draw_annotation
+            picture = draw(image, found, categories)
+            files.write_overlay(with_ending(target, ".overlay.jpg"), picture, overwrite=overwrite)
+        write_pictures(target, image, found, (categories, self.outputs, self._backdrop))
+        row = files.describe(found, categories, path.name)
+        row |= {"file": str(path), "mask": f"{stem}.png"}
+        return row | self._write_objects(stem, path, image, found)
+
+    def _write_objects(
+        self, stem: str, path: Path, image: Image, found: Segmentation
+    ) -> dict[str, str]:
+        """Write the map of objects, collect them for the tables, and return where the map is."""
+        if self._tables is None:
+            return {}
+        overwrite = self.outputs.overwrite
+        segments: list[dict[str, Any]] = []
+        if self._tables.kind == "instance":
+            target = write_ids(with_ending(self.out / stem, ".ids.png"), found, overwrite=overwrite)
+            written = {"ids": target.relative_to(self.out).as_posix()}
+        else:
+            target = with_ending(self.out / PANOPTIC_FOLDER / stem, ".png")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            segments = write_panoptic(target, found, overwrite=overwrite)
+            written = {"panoptic": f"{PANOPTIC_FOLDER}/{stem}.png"}
+        self._tables.add(file_name(stem, path), image, found, segments)
+        return written
+
+
+def read_backdrop(outputs: Outputs) -> Image | None:
+    """Return the new background, if there shall be one.
+
+    Raises:
+        DatasetError: It cannot be read.
+    """
+    return None if outputs.background is None else read_image(outputs.background)
+
+
+def write_pictures(
+    target: Path,
+    image: Image,
+    found: Segmentation,
+    how: tuple[tuple[Category, ...], Outputs, Image | None],
+) -> None:
+    """Write probability and cut-out of one image, as far as they are wanted.
+
+    Args:
+        target: Path of the results without an ending.
+        image: Its pixels.
+        found: What it shows.
+        how: The categories, what to write, and the new background.
+    """
+    categories, outputs, backdrop = how
+    if outputs.probability:
+        gray = with_ending(target, ".probability.png")
+        files.write_probability(gray, found, overwrite=outputs.overwrite)
+    if not outputs.cutout and backdrop is None:
+        return
+    rgba = cutout(image, found, _cut_out(categories))
+    if outputs.cutout:
+        path = with_ending(target, ".cutout.png")
+        files.write_cutout(path, rgba, overwrite=outputs.overwrite)
+    if backdrop is not None:
+        placed = np.ascontiguousarray(place(rgba, backdrop))
+        path = with_ending(target, ".background.jpg")
+        files.write_overlay(path, placed, overwrite=outputs.overwrite)
+
+
+def write_heatmaps(
+    target: Path, image: Image, maps: Maps, task: Task[Any], *, overwrite: bool
+) -> None:
+    """Write a picture of the maps of each head, each over the image."""
+    for head, picture in draw_heatmaps(image, maps, task).items():
+        path = target.with_name(heatmap_name(target.name, head))
+        files.write_overlay(path, picture, overwrite=overwrite)
+
+
+def with_ending(stem: Path, ending: str) -> Path:
+    """Append to a stem that may hold dots of its own."""
+    return stem.with_name(stem.name + ending)
+
+
+def file_name(stem: str, path: Path) -> str:
+    """Return the name of an image within the folder of the results."""
+    return (Path(stem).parent / path.name).as_posix()
+
+
+def _tables(out: Path, task: Task[Any], outputs: Outputs) -> ObjectTables | None:
+    """Return the tables for tasks that tell objects apart."""
+    if task.name not in {"instance", "panoptic"}:
+        return None
+    kind: Literal["instance", "panoptic"] = "instance" if task.name == "instance" else "panoptic"
+    return ObjectTables(out, task.categories, kind, outputs.scale)
+
+
+def _cut_out(categories: tuple[Category, ...]) -> tuple[Category, ...]:
+    """Return the categories with all but things as background where there are things."""
+    if not any(category.thing for category in categories):
+        return categories
+    return tuple(replace(c, background=not c.thing) for c in categories)

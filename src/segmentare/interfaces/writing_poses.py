@@ -1,0 +1,131 @@
+"""The files of images that `segmentare predict` writes for people, with silhouettes or without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from segmentare.datasets import openpose
+from segmentare.geometry import Image
+from segmentare.interfaces.outputs import Outputs
+from segmentare.interfaces.writing_masks import (
+    file_name,
+    read_backdrop,
+    with_ending,
+    write_pictures,
+)
+from segmentare.poses import Poses, Skeleton
+from segmentare.prediction import files
+from segmentare.prediction.drawing_poses import draw_poses
+from segmentare.prediction.keypoint_tables import KeypointTables
+from segmentare.prediction.object_files import write_ids
+from segmentare.skeletons import available, dropped
+from segmentare.tasks.body import Body
+from segmentare.tasks.pose import Pose
+
+_USUAL = 25  # OpenPose's own default
+
+
+@dataclass
+class PoseWriter:
+    """Writes what models of the tasks `pose` and `body` find.
+
+    Attributes:
+        out: The folder.
+        task: The model's task.
+        outputs: What to write.
+
+    Raises:
+        ValueError: OpenPose's layout does not suit the skeleton, or tables of earlier calls are
+            damaged or of other keypoints.
+    """
+
+    out: Path
+    task: Pose | Body
+    outputs: Outputs
+    _layout: int | None = field(init=False)
+    _tables: KeypointTables = field(init=False)
+    _backdrop: Image | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        skeleton = self.task.skeleton
+        self._layout = choose_layout(skeleton, self.outputs.openpose)
+        kinds = [category.name for category in self.task.categories if category.thing]
+        self._tables = KeypointTables(self.out, skeleton, *kinds[:1])
+        self._backdrop = read_backdrop(self.outputs)
+
+    def start(self, images: Sequence[str]) -> None:
+        """Give the images their numbers in the tables."""
+        self._tables.start(images)
+
+    def finish(self) -> None:
+        """Write the tables."""
+        self._tables.write()
+
+    def write(self, stem: str, path: Path, image: Image, found: Poses) -> dict[str, Any]:
+        """Write the files of one image and return its line of `predictions.jsonl`."""
+        target, overwrite = self.out / stem, self.outputs.overwrite
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if found.segmentation is not None:  # one number everywhere, that of the silhouettes
+            found = replace(found, ids=tuple(range(1, len(found) + 1)))
+        text = openpose.to_json(found, self._layout)
+        listed = with_ending(target, openpose.SUFFIX)
+        files.write_bytes(listed, text.encode(), overwrite=overwrite)
+        if self.outputs.overlay:
+            picture = draw_poses(image, found)
+            files.write_overlay(with_ending(target, ".overlay.jpg"), picture, overwrite=overwrite)
+        height, width = found.size
+        row = {"image": path.name, "width": width, "height": height}
+        row |= self._write_silhouettes(stem, path, image, found)
+        self._tables.add(file_name(stem, path), found)
+        scores = found.scores
+        return row | {
+            "skeleton": found.skeleton.name,
+            "people": len(found),
+            "mean_score": float(scores.mean()) if scores is not None and len(found) else None,
+            "file": str(path),
+            "keypoints": f"{stem}{openpose.SUFFIX}",
+        }
+
+    def _write_silhouettes(
+        self, stem: str, path: Path, image: Image, found: Poses
+    ) -> dict[str, Any]:
+        """Write the mask and the ids of people, where they have pixels, and say what they show."""
+        shown = found.segmentation
+        if shown is None:
+            return {}
+        target, overwrite, categories = (
+            self.out / stem,
+            self.outputs.overwrite,
+            self.task.categories,
+        )
+        mask = with_ending(target, ".png")
+        files.write_mask(mask, shown, categories, overwrite=overwrite)
+        ids = write_ids(with_ending(target, ".ids.png"), shown, overwrite=overwrite)
+        write_pictures(target, image, shown, (categories, self.outputs, self._backdrop))
+        row = files.describe(shown, categories, path.name)
+        return row | {"mask": f"{stem}.png", "ids": ids.relative_to(self.out).as_posix()}
+
+
+def choose_layout(skeleton: Skeleton, wanted: int | None = None) -> int | None:
+    """Return the layout of OpenPose's files, `None` for the skeleton's own order.
+
+    Args:
+        skeleton: The model's.
+        wanted: 25 or 18; `None` takes 25 for skeletons of people: those that fill half of it, or
+            lose nothing by it.
+
+    Raises:
+        ValueError: It is wanted, but the skeleton shares no keypoint with it.
+    """
+    if wanted is not None:
+        dropped(skeleton, openpose.LAYOUTS[wanted])
+        return wanted
+    usual = openpose.LAYOUTS[_USUAL]
+    try:
+        lost = dropped(skeleton, usual)
+    except ValueError:
+        return None
+    return _USUAL if not lost or 2 * len(available(skeleton, usual)) >= _USUAL else None
