@@ -150,12 +150,11 @@ def parts(points: dict[str, Points], stout: float) -> list[Part]:
         tube(s + "thigh", (s + "hip", s + "knee"), (0.058, 0.04), f"{s}hip {s}knee", 0.001)
         tube(s + "hand", (s + "wrist", s + "hand"), (0.02, 0.02), s + "wrist", 0.002)
         tube(s + "forearm", (s + "elbow", s + "wrist"), (0.028, 0.019), f"{s}elbow {s}wrist", 0.003)
-        tube(s + "upper_arm", (s + "shoulder", s + "elbow"), (0.036, 0.028),
-             f"{s}shoulder {s}elbow", 0.0)  # fmt: skip
+        ends = (s + "shoulder", s + "elbow")
+        tube(s + "upper_arm", ends, (0.036, 0.028), " ".join(ends), 0)
     trunk = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
     tube("torso", trunk, (0.042, 0.042, 0.055, 0.055), " ".join(trunk), 0)
-    hips = trunk[2:]
-    tube("hips", hips, (0.06, 0.06), " ".join(hips), 0.0005)
+    tube("hips", trunk[2:], (0.06, 0.06), " ".join(trunk[2:]), 0.0005)
     tube("throat", ("neck", "head"), (0.032, 0.03), "", 0.001)
     tube("hair", ("head",), (0.072,), "left_ear right_ear", 0.01)
     if points["face"][2] > points["head"][2]:  # else it looks away

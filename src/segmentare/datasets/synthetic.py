@@ -9,22 +9,19 @@ import csv
 import io
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from segmentare.annotations import Category, Sample, Segmentation
 from segmentare.datasets import drawing_optics as optics
 from segmentare.datasets.base import Problem, Record
 from segmentare.datasets.drawing_lesions import choose_kind, lesion
+from segmentare.datasets.drawn_files import check_drawing, write_png, write_whole
 from segmentare.geometry import Size
 
 CATEGORIES = (
     Category("background", (0, 0, 0), background=True),
     Category("lesion", (255, 196, 0), thing=True),
 )
-
-_MIN_SIDE = 32  # below, a hair is wider than a lesion's rim
 
 
 def draw_lesion(seed: int, size: Size = (192, 256)) -> Sample[Segmentation]:
@@ -41,7 +38,7 @@ def draw_lesion(seed: int, size: Size = (192, 256)) -> Sample[Segmentation]:
     Raises:
         ValueError: The seed is negative, or the size is too small.
     """
-    _check(seed, size)
+    check_drawing(seed, size)
     rng = np.random.default_rng(seed)
     kind = choose_kind(rng)
     mole = lesion(rng, kind, size)
@@ -81,7 +78,7 @@ class SyntheticLesions:
     def __init__(self, count: int, seed: int = 0, size: Size = (192, 256)) -> None:
         if count < 1:
             raise ValueError(f"A drawn dataset must have at least 1 picture; got {count}.")
-        _check(seed, size)
+        check_drawing(seed, size)
         self.root = Path()
         self.layout = f"{count} drawn lesions of {size[0]} x {size[1]} pixels, seed {seed}"
         self.problems: tuple[Problem, ...] = ()
@@ -139,34 +136,8 @@ def write_dataset(root: Path, count: int, seed: int = 0, size: Size = (192, 256)
     for index, record in enumerate(dataset.records):
         sample = dataset[index]
         image, mask = f"images/{record.name}.png", f"masks/{record.name}.png"
-        _replace(root / image, _png(np.ascontiguousarray(sample.image[..., ::-1])))
-        _replace(root / mask, _png(sample.annotation.category * np.uint8(255)))
+        write_png(root / image, sample.image)
+        write_png(root / mask, sample.annotation.category * np.uint8(255))
         writer.writerow([record.name, image, mask, record.labels["kind"]])
-    _replace(root / "labels.csv", table.getvalue().encode())
+    write_whole(root / "labels.csv", table.getvalue().encode())
     return root
-
-
-def _check(seed: int, size: Size) -> None:
-    """Raise ValueError for a seed or a size that nothing can be drawn from."""
-    if seed < 0:
-        raise ValueError(f"The seed of a drawing must be 0 or more; got {seed}.")
-    if min(size) < _MIN_SIDE:
-        raise ValueError(
-            f"A drawing must be at least {_MIN_SIDE} pixels high and wide; "
-            f"got {size[0]} x {size[1]}."
-        )
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    """Encode gray (H, W) or blue-green-red (H, W, 3) pixels as PNG."""
-    done, data = cv2.imencode(".png", pixels)
-    if not done:
-        raise OSError(f"OpenCV could not encode an image of shape {pixels.shape} as PNG.")
-    return bytes(data)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file under another name first, so that nobody ever reads half of it."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(content)
-    temporary.replace(path)

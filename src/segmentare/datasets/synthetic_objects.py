@@ -7,9 +7,8 @@ ids of the objects are exact: the same masks give the pixels their colors.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +16,7 @@ from segmentare.annotations import Category, Sample, Segmentation
 from segmentare.datasets import drawing_cells, drawing_meadow
 from segmentare.datasets.base import Problem, Record
 from segmentare.datasets.coco_writers import PanopticWriter
+from segmentare.datasets.drawn_files import check_drawing, write_png
 from segmentare.datasets.writers import Item
 from segmentare.geometry import Size
 from segmentare.objects import Flattened, Instances
@@ -38,7 +38,6 @@ _CATEGORIES: dict[Kind, tuple[Category, ...]] = {
     "cells": CELL_CATEGORIES,
     "meadow": MEADOW_CATEGORIES,
 }
-_MIN_SIDE = 32  # below, a cell is smaller than its rim
 
 
 def draw_cells(seed: int, size: Size = (192, 256)) -> Sample[Segmentation]:
@@ -55,7 +54,7 @@ def draw_cells(seed: int, size: Size = (192, 256)) -> Sample[Segmentation]:
     Raises:
         ValueError: The seed is negative, or the size is too small.
     """
-    _check(seed, size)
+    check_drawing(seed, size)
     rng = np.random.default_rng(seed)
     look = drawing_cells.choose_look(rng)
     picture, ids = drawing_cells.draw(rng, look, size)
@@ -76,7 +75,7 @@ def draw_meadow(seed: int, size: Size = (192, 256)) -> Sample[Segmentation]:
     Raises:
         ValueError: The seed is negative, or the size is too small.
     """
-    _check(seed, size)
+    check_drawing(seed, size)
     picture, category, ids = drawing_meadow.draw(np.random.default_rng(seed), size)
     return Sample(_bytes(picture), Segmentation(category, ids), f"drawn_{seed}")
 
@@ -104,7 +103,7 @@ class SyntheticObjects:
             raise ValueError(f"Drawn objects must be {' or '.join(_CATEGORIES)}; got {kind!r}.")
         if count < 1:
             raise ValueError(f"A drawn dataset must have at least 1 picture; got {count}.")
-        _check(seed, size)
+        check_drawing(seed, size)
         self.root = Path()
         self.categories = _CATEGORIES[kind]
         self.layout = f"{count} drawn {kind} of {size[0]} x {size[1]} pixels, seed {seed}"
@@ -159,13 +158,13 @@ def write_dataset(
     writer = PanopticWriter(root, dataset.categories)
     for sample in (dataset[index] for index in range(count)):
         truth, image = sample.annotation, root / "images" / f"{sample.name}.png"
-        _write(image, np.ascontiguousarray(sample.image[..., ::-1]))
+        write_png(image, sample.image)
         if kind == "meadow":
             objects = Instances.from_segmentation(truth)
             item = Item(sample.name, image, None, objects, Flattened(truth, (), ()))
             writer.write(item, image)
         elif truth.instance is not None:
-            _write(root / "masks" / image.name, truth.instance.astype(np.uint16))
+            write_png(root / "masks" / image.name, truth.instance.astype(np.uint16))
     writer.finish()
     return root
 
@@ -173,25 +172,3 @@ def write_dataset(
 def _bytes(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
     pixels: NDArray[np.uint8] = np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
     return pixels
-
-
-def _check(seed: int, size: Size) -> None:
-    """Raise ValueError for a seed or a size that nothing can be drawn from."""
-    if seed < 0:
-        raise ValueError(f"The seed of a drawing must be 0 or more; got {seed}.")
-    if min(size) < _MIN_SIDE:
-        raise ValueError(
-            f"A drawing must be at least {_MIN_SIDE} pixels high and wide; "
-            f"got {size[0]} x {size[1]}."
-        )
-
-
-def _write(path: Path, pixels: NDArray[Any]) -> None:
-    """Write a PNG under another name first, so that nobody ever reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    done, data = cv2.imencode(".png", pixels)
-    if not done:
-        raise OSError(f"OpenCV could not encode an image of shape {pixels.shape} as PNG.")
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(bytes(data))
-    temporary.replace(path)

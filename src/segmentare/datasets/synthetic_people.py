@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from segmentare.annotations import UNLABELED, Category, Sample, Segmentation
 from segmentare.datasets import drawing_people
 from segmentare.datasets.base import Problem, Record
+from segmentare.datasets.drawn_files import check_drawing, write_png, write_whole
 from segmentare.geometry import Size
 from segmentare.poses import Poses, Skeleton
 from segmentare.runlengths import RLE
@@ -30,7 +29,13 @@ CATEGORIES = (
     Category("person", (255, 196, 0), thing=True),
 )
 
-_MIN_SIDE = 32  # below, a head is smaller than a pixel
+_PERSON = {
+    "id": 1,
+    "name": "person",
+    "supercategory": "person",
+    "keypoints": list(SKELETON.keypoints),
+    "skeleton": [[a + 1, b + 1] for a, b in SKELETON.limbs],
+}  # as COCO's file describes it
 
 
 def draw_people(seed: int, size: Size = (192, 256)) -> Sample[Poses]:
@@ -48,7 +53,7 @@ def draw_people(seed: int, size: Size = (192, 256)) -> Sample[Poses]:
     Raises:
         ValueError: The seed is negative, or the size is too small.
     """
-    _check(seed, size)
+    check_drawing(seed, size)
     drawn = drawing_people.draw(np.random.default_rng(seed), size)
     pixels = np.clip(drawn.picture * 255 + 0.5, 0, 255).astype(np.uint8)
     return Sample(pixels, _poses(drawn, size), f"drawn_{seed}")
@@ -95,7 +100,7 @@ class SyntheticPeople:
     def __init__(self, count: int, seed: int = 0, size: Size = (192, 256)) -> None:
         if count < 1:
             raise ValueError(f"A drawn dataset must have at least 1 picture; got {count}.")
-        _check(seed, size)
+        check_drawing(seed, size)
         self.root = Path()
         self.layout = f"{count} drawn pictures of people, {size[0]} x {size[1]} pixels, seed {seed}"
         self.problems: tuple[Problem, ...] = ()
@@ -145,22 +150,15 @@ def write_dataset(root: Path, count: int, seed: int = 0, size: Size = (192, 256)
     for index in range(count):
         sample = dataset[index]
         name = f"{sample.name}.png"
-        _replace(root / "images" / name, _png(np.ascontiguousarray(sample.image[..., ::-1])))
+        write_png(root / "images" / name, sample.image)
         height, width = size
         images.append({"id": index + 1, "file_name": name, "height": height, "width": width})
         for entry in _entries(sample.annotation):
             numbered = {"id": len(annotations) + 1, "image_id": index + 1, "category_id": 1}
             annotations.append({**numbered, **entry})
-    person = {
-        "id": 1,
-        "name": "person",
-        "supercategory": "person",
-        "keypoints": list(SKELETON.keypoints),
-        "skeleton": [[a + 1, b + 1] for a, b in SKELETON.limbs],
-    }
-    data = {"images": images, "annotations": annotations, "categories": [person]}
+    data = {"images": images, "annotations": annotations, "categories": [_PERSON]}
     path = root / "annotations" / "person_keypoints_drawn.json"
-    _replace(path, json.dumps(data).encode())
+    write_whole(path, json.dumps(data).encode())
     return root
 
 
@@ -199,28 +197,3 @@ def _entries(poses: Poses) -> list[Mapping[str, Any]]:
 def _extent(mask: RLE) -> dict[str, Any]:
     x0, y0, x1, y1 = mask.box
     return {"area": mask.area, "bbox": [x0, y0, x1 - x0, y1 - y0]}
-
-
-def _check(seed: int, size: Size) -> None:
-    """Raise ValueError for a seed or a size that nothing can be drawn from."""
-    if seed < 0:
-        raise ValueError(f"The seed of a drawing must be 0 or more; got {seed}.")
-    if min(size) < _MIN_SIDE:
-        raise ValueError(
-            f"A drawing must be at least {_MIN_SIDE} pixels high and wide; "
-            f"got {size[0]} x {size[1]}."
-        )
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    done, data = cv2.imencode(".png", pixels)
-    if not done:
-        raise OSError(f"OpenCV could not encode an image of shape {pixels.shape} as PNG.")
-    return bytes(data)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file under another name first, so that nobody ever reads half of it."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
