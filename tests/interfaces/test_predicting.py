@@ -92,3 +92,13 @@ def test_nothing_to_predict(refused, tiny_run, photos, tmp_path):
     words = [images(photos)[0], "--background", images(photos)[2]]
     assert "is damaged" in refused("predict", tiny_run, *words, *out)
     assert not (tmp_path / "masks").exists()
+
+
+def test_the_masks_of_a_dataset_are_no_images(drawn):
+    from segmentare.interfaces.predicting import find_images
+
+    count = len(list((drawn / "images").iterdir()))
+    found = find_images([drawn])
+    assert len(found) == count
+    assert all(stem.startswith("images/") for stem in found)
+    assert len(find_images([drawn / "masks"])) == count  # unless one asks for them

@@ -176,13 +176,17 @@ def _result_of(row: dict[str, Any]) -> str | None:
 def find_images(places: Sequence[Path]) -> dict[str, Path]:
     """Return the image files among `places`, by the stem that their results will have.
 
+    Folders are searched with their subfolders. A folder `masks` that lies beside a folder `images`
+    is passed over: it holds the truth of a dataset, not images.
+
     Raises:
         DatasetError: A place does not exist, there is no image, or stems collide.
     """
     found: dict[str, Path] = {}
     for given in places:
         if given.is_dir():
-            files_here = sorted(path for path in given.rglob("*") if is_image(path))
+            there = (path for path in given.rglob("*") if not _is_mask(path, given))
+            files_here = sorted(path for path in there if is_image(path))
             pairs = [(str(path.relative_to(given).with_suffix("")), path) for path in files_here]
         elif given.is_file():
             pairs = [(given.stem, given)]
@@ -203,6 +207,12 @@ def find_images(places: Sequence[Path]) -> dict[str, Path]:
             f"There must be at least one image; found none in {', '.join(map(str, places))}.{hint}"
         )
     return found
+
+
+def _is_mask(path: Path, root: Path) -> bool:
+    """Tell whether a file below `root` lies in a folder of masks beside one of images."""
+    above = path.parents[: len(path.relative_to(root).parents) - 1]
+    return any(f.name == "masks" and f.with_name("images").is_dir() for f in above)
 
 
 def _refuse_existing(
