@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from segmentare import posing
 from segmentare.annotations import Category, Sample
 from segmentare.batches import Batches
 from segmentare.datasets import traits
@@ -63,14 +64,18 @@ def make_plan(
     posed, radius = samples, traits.pose_radius(samples)
     samples = [traits.as_masks(sample) for sample in samples]
     affordable = affordable_area(wishes.budget or 600.0, images, speed)
+    if radius is not None:
+        wishes = posing.choose(samples, images, wishes, speed, reasons)
     counted = radius is None and any(head.kind == "vectors" for head in task.heads)
     objects = traits.object_traits(samples) if counted else None
     preprocessing = choose_preprocessing(samples, affordable, task, objects, wishes, reasons)
     task = _fitted(task, samples, objects, preprocessing, wishes, reasons)
     if radius is not None:
-        task = _fitted_to_poses(task, samples, radius, preprocessing, reasons)
+        task = posing.fitted(task, posed, preprocessing, reasons)
     share = traits.common_uprightness(samples) if radius is None else traits.pose_uprightness(posed)
     augmentation = _augmentation(share, preprocessing, reasons)
+    if radius is not None:
+        augmentation = posing.calmer(augmentation)
     spec = replace(wishes.spec, channels=preprocessing.channels)
     if spec.network == "unet":
         spec = replace(spec, stride=max(spec.stride, task.stride))
@@ -132,22 +137,6 @@ def _fitted(
         said += f"; written down as {task.code}{' (as asked)' if wishes.code else ''}"
     reasons.append(f"{said}.")
     return task
-
-
-def _fitted_to_poses(
-    task: Task[Any],
-    samples: Sequence[Sample[Any]],
-    radius: float,
-    preprocessing: Preprocessing,
-    reasons: list[str],
-) -> Task[Any]:
-    """Return the task with vectors in units of the usual distance of a keypoint."""
-    shapes = [sample.image.shape for sample in samples]
-    contents = [preprocessing.frame((shape[0], shape[1])).content for shape in shapes]
-    side = float(np.median([math.sqrt(math.prod(content)) for content in contents]))
-    unit = round(max(1.0, radius * side), 1)
-    reasons.append(f"Poses: keypoints lie {unit:.0f} px from the middle of theirs (median).")
-    return task.fitted(unit)
 
 
 def _augmentation(share: float, preprocessing: Preprocessing, reasons: list[str]) -> Augmentation:

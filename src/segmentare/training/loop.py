@@ -190,7 +190,7 @@ class Training:
                 for (decays, started), parameters in groups.items()
             ],
             lr=self.plan.learning_rate,
-            foreach=True,
+            fused=True,
         )
 
     def _set_rate(self, optimizer: Any, progress: float) -> float:  # noqa: ANN401  Fabric's proxy
