@@ -28,10 +28,10 @@ def test_less_time_makes_a_narrower_network_and_more_images_smaller_ones():
     assert short.spec.width == 0.25
     assert short.learning_rate == posing.RATE
     assert "0.25 times as wide" in reasons[0]
-    long, reasons = chosen(budget=7200.0)
+    long, reasons = chosen(budget=14400.0)
     assert (long.spec, long.learning_rate, reasons) == (NetworkSpec(), None, [])
     assert prod(long.size) > prod(short.size)
-    many, _ = chosen(budget=7200.0, images=100_000)
+    many, _ = chosen(budget=14400.0, images=100_000)
     assert prod(many.size) < prod(long.size)
 
 
@@ -52,4 +52,13 @@ def test_only_vectors_from_centers_have_parents(code, led):
     plan = make_plan(SAMPLES, 12, task, Wishes(budget=60.0))
     assert (max(plan.task.parents, default=-1) >= 0) == led
     assert any("from a neighbor" in reason for reason in plan.reasons) == led
-    assert plan.augmentation.scale == posing.calmer(Augmentation()).scale
+
+
+def test_images_that_are_seen_often_are_changed_more():
+    usual = Augmentation(rotation=12.0)
+    often = posing.augmented(usual, 168, Wishes(budget=3600.0), USUAL_SPEED)
+    seldom = posing.augmented(usual, 168, Wishes(budget=180.0), USUAL_SPEED)
+    assert often.rotation > seldom.rotation == 12
+    assert often.scale[1] > seldom.scale[1]
+    free = posing.augmented(Augmentation(), 168, Wishes(budget=3600.0), USUAL_SPEED)
+    assert free.rotation == 180

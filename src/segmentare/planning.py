@@ -75,7 +75,7 @@ def make_plan(
     share = traits.common_uprightness(samples) if radius is None else traits.pose_uprightness(posed)
     augmentation = _augmentation(share, preprocessing, reasons)
     if radius is not None:
-        augmentation = posing.calmer(augmentation)
+        augmentation = posing.augmented(augmentation, images, wishes, speed)
     spec = replace(wishes.spec, channels=preprocessing.channels)
     if spec.network == "unet":
         spec = replace(spec, stride=max(spec.stride, task.stride))

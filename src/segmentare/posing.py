@@ -25,12 +25,16 @@ from segmentare.wishes import Wishes
 
 RATE = 6e-3  #: learning rate from random weights; those that ship start others at 2e-3
 DECODER = (128, 96, 64, 48, 16)  #: keypoints are told apart here, so a narrow encoder's is wider
-_WANTED = 12_000  # images that a training should see
-_ROUNDS = 10  # and how often each
-_ENOUGH = 144 * 192  # pixels of an image from which a wider network is worth more
+_WANTED = 12_000  # images that a training of three minutes should see
+_USUAL_WORK = 1e8  # pixels that two cores train the default network on in three minutes
+_GROWTH = 0.75  # power of the work with which their number grows; the rest goes into their size
+_ROUNDS = 10  # how often each image is seen, at least
+_MANY_ROUNDS = 150  # from here on a network learns images by heart, if they are not changed much
+_ENOUGH = 112 * 160  # pixels of an image from which a wider network is worth more
 _LEAST = 96 * 96  # pixels below which nobody has elbows
-_SPEEDS = ((1.0, 1.0), (0.5, 1.6), (0.25, 2.4))  # widths, and pixels a second against the widest
-_SCALE = (0.8, 1.25)  # smaller people are not worth the time in which larger ones can be learned
+_SPEEDS = ((1.0, 1.0), (0.5, 1.9), (0.25, 2.6))  # widths, and pixels a second against the widest
+_SCALE = (0.8, 1.25)  # of people, where time is short
+_TURNED = 30.0  # degrees, where it is not
 
 
 def choose(
@@ -45,7 +49,7 @@ def choose(
         speed: Pixels a second that this machine trains the user's network on.
         reasons: Receives a line.
     """
-    looks = max(_WANTED, _ROUNDS * images)
+    looks = _looks(wishes, images, speed)
     area, spec = (wishes.budget or 600.0) * speed / looks, wishes.spec
     if wishes.width is None and spec == NetworkSpec():
         width, factor = next((s for s in _SPEEDS if area * s[1] >= _ENOUGH), _SPEEDS[-1])
@@ -54,7 +58,7 @@ def choose(
             spec = replace(spec, width=width, decoder_channels=DECODER)
             wishes = replace(wishes, learning_rate=wishes.learning_rate or RATE)
             reasons.append(
-                f"Network: {width:g} times as wide as usual, so that {looks:,} images can be seen."
+                f"Network: {width:g} times as wide as usual, to see about {looks:,} images."
             )
     if wishes.size is not None or wishes.scale is not None:
         return replace(wishes, spec=spec)
@@ -86,6 +90,21 @@ def fitted(
     return cast("Task[Any]", replace(posing, parents=parents))
 
 
-def calmer(augmentation: Augmentation) -> Augmentation:
-    """Return an augmentation that changes sizes less."""
-    return replace(augmentation, scale=_SCALE)
+def augmented(
+    augmentation: Augmentation, images: int, wishes: Wishes, speed: float
+) -> Augmentation:
+    """Return an augmentation that suits how often each image is seen.
+
+    Where that is seldom, people of all sizes take longer to learn than they are worth; where it is
+    often, changes are what keeps a network from learning few images by heart.
+    """
+    if _looks(wishes, images, speed) < _MANY_ROUNDS * images:
+        return replace(augmentation, scale=_SCALE)
+    return replace(augmentation, rotation=max(augmentation.rotation, _TURNED))
+
+
+def _looks(wishes: Wishes, images: int, speed: float) -> int:
+    """Return how many images a training sees."""
+    work = (wishes.budget or 600.0) * speed
+    wanted = _WANTED * math.pow(work / _USUAL_WORK, _GROWTH)
+    return max(round(wanted), _ROUNDS * images)
