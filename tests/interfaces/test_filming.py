@@ -14,6 +14,7 @@ from segmentare.errors import DatasetError
 from segmentare.interfaces.filming import VideoOutputs, predict_video
 from segmentare.prediction.drawing_poses import object_color
 from segmentare.prediction.video import Video, frames
+from segmentare.skeletons import SKELETONS
 
 
 @dataclass
@@ -68,6 +69,17 @@ def test_people_are_followed_drawn_and_listed(film, tmp_path):
     assert len(list((out / "film_json").iterdir())) == 20
     again = read_openpose(out / "film_json" / "film_000000000007_keypoints.json", SIZE)
     assert sorted(again.ids) == [1, 2]
+
+
+def test_people_of_videos_in_other_keypoints(film, tmp_path):
+    outputs = VideoOutputs(last=2, openpose=18, skeleton=SKELETONS["lsp14"])
+    out = tmp_path / "out"
+    predict_video(PEOPLE, film, out, outputs)
+    row = rows(out)[0]
+    assert row["skeleton"] == "lsp14"
+    assert len(row["people"][0]["keypoints"]) == 14
+    again = read_openpose(out / "film_json" / "film_000000000000_keypoints.json", SIZE)
+    assert (again.keypoints[:, 0] == 0).all()  # LSP has no nose
 
 
 def test_objects_are_followed_and_have_their_color(film, tmp_path):

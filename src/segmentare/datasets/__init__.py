@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segmentare.errors import DatasetError
 
 if TYPE_CHECKING:
     from segmentare.datasets.files import FileDataset
+    from segmentare.poses import Skeleton
 
 #: Name of a reader -> (its module's function, the layout in words); special ones come first.
 READERS: dict[str, tuple[str, str]] = {
@@ -58,7 +59,10 @@ KEYPOINT_TASKS = ("pose", "body")
 
 
 def open_dataset(
-    root: Path | str, reader: str | None = None, task: str = "semantic"
+    root: Path | str,
+    reader: str | None = None,
+    task: str = "semantic",
+    skeleton: Skeleton | None = None,
 ) -> FileDataset:
     """Open a folder of annotated images by the first reader that recognizes its layout.
 
@@ -70,6 +74,8 @@ def open_dataset(
             `KEYPOINT_READERS`; `None` tries all.
         task: Name of the task that the data are for; some layouts hold data for several, and
             which categories there are, and whether things are told apart, depends on it.
+        skeleton: What keypoints are that the files do not name. Named ones stay as they are: see
+            `as_skeleton.as_skeleton`.
 
     Raises:
         DatasetError: The folder is missing, empty, or of no known layout, or does not hold what
@@ -83,7 +89,9 @@ def open_dataset(
         )
     _check_folder(root)
     for name in [reader] if reader else readers:
-        opened = _open(name, root, {"task": task, "forced": reader is not None})
+        opened = _open(
+            name, root, {"task": task, "forced": reader is not None, "skeleton": skeleton}
+        )
         if opened is not None:
             return _check_objects(opened, task)
     known = "; ".join(f"{name}: {layout}" for name, (_, layout) in readers.items())
@@ -115,7 +123,7 @@ def open_richest(root: Path | str, reader: str | None = None) -> FileDataset:
     )
 
 
-def _open(name: str, root: Path, options: Mapping[str, str | bool]) -> FileDataset | None:
+def _open(name: str, root: Path, options: Mapping[str, Any]) -> FileDataset | None:
     """Call a reader with those of the options that it takes."""
     opener = _opener(name)
     taken = signature(opener).parameters

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from segmentare.annotations import Segmentation
 from segmentare.datasets import openpose
+from segmentare.datasets.as_skeleton import in_skeleton
 from segmentare.geometry import resample
 from segmentare.interfaces.display import Display
-from segmentare.poses import Keypoints, Poses
+from segmentare.poses import Keypoints, Poses, Skeleton
 from segmentare.prediction import files
 from segmentare.prediction.drawing_poses import LEAST
 from segmentare.prediction.per_frame import describe, draw
@@ -47,6 +48,7 @@ class VideoOutputs:
         openpose: Write OpenPose's JSON with so many keypoints, 25 or 18, one file per frame, into
             the folder `<stem>_json`; `None`: none.
         least: Keypoints below this score are not drawn.
+        skeleton: Keypoints that are written and drawn instead of the model's.
         overwrite: Replace files of an earlier run.
         filter: Settings of `smooth`.
         tracks: Settings of `track`.
@@ -60,6 +62,7 @@ class VideoOutputs:
     rendered: bool = True
     openpose: int | None = None
     least: float = LEAST
+    skeleton: Skeleton | None = None
     overwrite: bool = False
     filter: OneEuro = field(default_factory=OneEuro)
     tracks: Tracks[Any] = field(default_factory=Tracks)
@@ -177,6 +180,8 @@ class _Cast:
 
     def follow(self, found: Any, seconds: float) -> Any:  # noqa: ANN401 - any annotation
         """Return what a frame shows with ids, and smoothed, as far as it has any."""
+        if isinstance(found, Poses) and self._outputs.skeleton is not None:
+            found = in_skeleton(found, self._outputs.skeleton)
         if not self._outputs.track:
             return found
         if isinstance(found, Poses):

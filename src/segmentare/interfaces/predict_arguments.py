@@ -71,6 +71,12 @@ def _add_people(group: argparse._ArgumentGroup) -> None:
         "videos it is written only with this option, into <stem>_json",
     )
     group.add_argument(
+        "--skeleton",
+        metavar="NAME_OR_FILE",
+        help="keypoints that are written and drawn instead of the model's: see "
+        "`segmentare skeletons`, or a TOML file",
+    )
+    group.add_argument(
         "--refine",
         action="store_true",
         help="look at each person a second time, close up: slower, and small ones may gain by it",
