@@ -50,6 +50,11 @@ KEYPOINT_READERS: dict[str, tuple[str, str]] = {
     "openpose": ("openpose_dataset:open_openpose", "OpenPose (a.jpg and a_keypoints.json)"),
     "lsp": ("lsp:open_lsp", "Leeds Sports Pose (joints.mat, images/im0001.jpg)"),
     "mpii": ("mpii:open_mpii", "MPII human pose (a JSON list of image, joints, joints_vis)"),
+    "cvat": ("cvat:open_cvat", "CVAT for images 1.1 (annotations.xml with skeletons or points)"),
+    "label_studio": (
+        "label_studio:open_label_studio",
+        "Label Studio (its JSON export with keypointlabels)",
+    ),
     "coco_keypoints": (
         "coco_keypoints:open_keypoints",
         "COCO keypoints (annotations/person_keypoints_*.json and the like, image folders)",
