@@ -220,7 +220,7 @@ def test_the_task_chooses_the_readers(tmp_path):
     with pytest.raises(
         DatasetError, match=r"for the task 'body' must be one of openpose, lsp, mpii"
     ):
-        open_dataset(tmp_path, "folder", "body")
+        open_dataset(tmp_path, "photos", "body")
     assert len(KEYPOINT_READERS) == 6
 
 

@@ -75,19 +75,20 @@ def open_dataset(
 
     Args:
         root: The folder.
-        reader: Name of the one reader to use, a key of `READERS` or, for a task of keypoints, of
-            `KEYPOINT_READERS`; `None` tries all.
+        reader: Name of the one reader to use, a key of `READERS`, of `KEYPOINT_READERS` for the
+            task "pose", or of either for "body", whose people may have silhouettes alone; `None`
+            tries all.
         task: Name of the task that the data are for; some layouts hold data for several, and
             which categories there are, and whether things are told apart, depends on it.
         skeleton: What keypoints are that the files do not name. Named ones stay as they are: see
-            `as_skeleton.as_skeleton`.
+            `as_skeleton.as_skeleton`. Bodies without any keypoints need it.
 
     Raises:
         DatasetError: The folder is missing, empty, or of no known layout, or does not hold what
             the task needs.
     """
     root = Path(root)
-    readers = KEYPOINT_READERS if task in KEYPOINT_TASKS else READERS
+    readers = _readers(task)
     if reader is not None and reader not in readers:
         raise DatasetError(
             f"The reader for the task '{task}' must be one of {', '.join(readers)}; got '{reader}'."
@@ -95,9 +96,17 @@ def open_dataset(
     _check_folder(root)
     for name in [reader] if reader else readers:
         opened = _open(
-            name, root, {"task": task, "forced": reader is not None, "skeleton": skeleton}
+            name,
+            root,
+            {
+                "task": "instance" if task == "body" and name in READERS else task,
+                "forced": reader is not None,
+                "skeleton": skeleton,
+            },
         )
         if opened is not None:
+            if task == "body" and name in READERS:
+                return _as_people(opened, skeleton)
             return _check_objects(opened, task)
     known = "; ".join(f"{name}: {layout}" for name, (_, layout) in readers.items())
     asked = f"the layout of '{reader}'" if reader else "a known layout"
@@ -133,6 +142,18 @@ def _open(name: str, root: Path, options: Mapping[str, Any]) -> FileDataset | No
     opener = _opener(name)
     taken = signature(opener).parameters
     return opener(root, **{key: value for key, value in options.items() if key in taken})
+
+
+def _readers(task: str) -> dict[str, tuple[str, str]]:
+    if task == "body":
+        return KEYPOINT_READERS | READERS
+    return KEYPOINT_READERS if task in KEYPOINT_TASKS else READERS
+
+
+def _as_people(opened: FileDataset, skeleton: Skeleton | None) -> FileDataset:
+    from segmentare.datasets.as_people import as_people
+
+    return as_people(opened, skeleton)
 
 
 def _check_objects(opened: FileDataset, task: str) -> FileDataset:

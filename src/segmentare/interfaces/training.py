@@ -17,6 +17,7 @@ from typing import Any
 from segmentare.annotations import Sample
 from segmentare.batches import Batches, prepare
 from segmentare.checkpoint import MODEL, WEIGHTS, save_model, write_json
+from segmentare.datasets.as_people import one_sided
 from segmentare.datasets.base import Dataset, Record
 from segmentare.errors import DatasetError, ModelError
 from segmentare.interfaces.chosen_skeletons import open_as
@@ -228,6 +229,8 @@ def _check_data(dataset: Dataset, loaded: Loaded, options: Options, display: Dis
             f"A dataset must have at least two categories to tell apart; found {names}. "
             "Are the masks empty?"
         )
+    if options.task == "body" and loaded.samples and (said := one_sided(loaded.samples.values())):
+        display.warn(said)
     if not loaded.contents:
         raise DatasetError("At least one image must have a mask that can be read; none has.")
 
