@@ -29,7 +29,7 @@ from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.smoothing import OneEuro, Smoothing, smooth
 from segmentare.prediction.tracking import Tracks, follow_objects, follow_poses
 from segmentare.prediction.video import Source, Video
-from segmentare.prediction.video_file import VideoFile
+from segmentare.prediction.video_file import VideoFile, best_ending, playing_remark
 
 _MEASURED = 10  # frames of a camera after which its true rate is known
 
@@ -44,7 +44,8 @@ class VideoOutputs:
         step: Distance between frames.
         track: Give people and objects ids that stay from frame to frame.
         smooth: Calm the keypoints over time; only with `track`.
-        rendered: Write `<stem>.mp4`, what was found drawn over the frames.
+        rendered: Write `<stem>.webm`, what was found drawn over the frames, or `<stem>.mp4` where
+            OpenCV can write H.264: see `video_file.best_ending`.
         openpose: Write OpenPose's JSON with so many keypoints, 25 or 18, one file per frame, into
             the folder `<stem>_json`; `None`: none.
         least: Keypoints below this score are not drawn.
@@ -159,9 +160,12 @@ def predict_video(
                 bar.show(count, total or count, f"{rate:.1f} frames/s")
     rate = count / max(time.monotonic() - start, 1e-9)
     display.say(f"{video.name}: {count} frames, {rate:.1f} frames per second.")
-    for remark in video.remarks:
+    remarks = [*video.remarks]
+    if outputs.rendered and (said := playing_remark(places["rendered"].name)):
+        remarks.append(said)
+    for remark in remarks:
         display.warn(remark)
-    return Filmed(video.name, count, rate, cast.ids, list(places.values()), video.remarks)
+    return Filmed(video.name, count, rate, cast.ids, list(places.values()), remarks)
 
 
 class _Cast:
@@ -245,7 +249,7 @@ def _places(out: Path, name: str, outputs: VideoOutputs) -> dict[str, Path]:
     """
     places = {"lines": out / f"{name}.jsonl"}
     if outputs.rendered:
-        places["rendered"] = out / f"{name}.mp4"
+        places["rendered"] = out / f"{name}{best_ending()}"
     if outputs.openpose is not None:
         places["openpose"] = out / f"{name}_json"
     there = [path.name for path in places.values() if path.exists()]

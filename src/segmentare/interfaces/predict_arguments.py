@@ -35,8 +35,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     _add_videos(
         command.add_argument_group(
             "videos and cameras",
-            "Each gives <stem>.mp4, what was found drawn over the frames, and <stem>.jsonl, a\n"
-            "line per frame. A camera is named by its number, from 0, and runs until Ctrl-C.",
+            "Each gives <stem>.webm (.mp4 where OpenCV writes H.264), what was found drawn over\n"
+            "the frames, and <stem>.jsonl, a line per frame. A camera is named by its number,\n"
+            "from 0, and runs until Ctrl-C.",
         )
     )
 
