@@ -220,8 +220,8 @@ def test_the_task_chooses_the_readers(tmp_path):
     with pytest.raises(
         DatasetError, match=r"for the task 'body' must be one of openpose, lsp, mpii"
     ):
-        open_dataset(tmp_path, "folder", "body")
-    assert len(KEYPOINT_READERS) == 4
+        open_dataset(tmp_path, "photos", "body")
+    assert len(KEYPOINT_READERS) == 6
 
 
 def write_lsp(root, joints, images=3, **more):

@@ -24,6 +24,7 @@ from segmentare.interfaces import (
     training,
 )
 from segmentare.interfaces import demo as demonstration
+from segmentare.interfaces.chosen_skeletons import Chosen, check_task, choose_skeleton
 from segmentare.interfaces.converting import Converted
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.evaluation import Evaluation
@@ -33,6 +34,7 @@ from segmentare.interfaces.parts import Splitting
 from segmentare.interfaces.predicting import Outputs, Predictions
 from segmentare.interfaces.training import Options, Run
 from segmentare.networks.choice import choose_spec
+from segmentare.poses import Skeleton
 from segmentare.wishes import Wishes
 
 
@@ -128,7 +130,14 @@ def _options(options: TrainOptions) -> Options:
         resume=options.get("resume", False),
         overwrite=options.get("overwrite", False),
         skip_broken=options.get("skip_broken", False),
+        skeleton=_skeleton(options.get("skeleton"), options.get("task", "semantic")),
     )
+
+
+def _skeleton(given: Chosen | None, task: str) -> Skeleton | None:
+    chosen = None if given is None else choose_skeleton(given)
+    check_task(chosen, task)
+    return chosen
 
 
 def check(
@@ -138,11 +147,19 @@ def check(
     samples: int = 24,
     reader: str | None = None,
     task: str | None = None,
+    skeleton: Chosen | None = None,
     display: Display | None = None,
 ) -> Checkup:
     """Say what a dataset holds and what is wrong with it; see `checking.check`."""
-    shown = display or Display()
-    return checking.check(data, reader=reader, task=task, page=page, samples=samples, display=shown)
+    return checking.check(
+        data,
+        reader=reader,
+        task=task,
+        skeleton=skeleton,
+        page=page,
+        samples=samples,
+        display=display or Display(),
+    )
 
 
 def evaluate(  # noqa: PLR0913  one argument per option of the command line
@@ -154,6 +171,7 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     flips: bool = False,
     refine: bool = False,
     reader: str | None = None,
+    skeleton: Chosen | None = None,
     display: Display | None = None,
 ) -> Evaluation:
     """Score a model on annotated images; `report` is a folder for a `report.html`.
@@ -170,6 +188,7 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
         reader=reader,
         flips=flips,
         refine=refine,
+        skeleton=skeleton,
         pictures=report is not None,
         display=display or Display(),
     )
@@ -178,7 +197,7 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     return result
 
 
-def compare(
+def compare(  # noqa: PLR0913  one argument per option of the command line
     run_a: Folder,
     run_b: Folder,
     data: Folder,
@@ -186,6 +205,7 @@ def compare(
     part: str | None = None,
     score: str | None = None,
     reader: str | None = None,
+    skeleton: Chosen | None = None,
     display: Display | None = None,
 ) -> dict[str, Any]:
     """Compare two models on the same images by a paired bootstrap; see `evaluation.compare`."""
@@ -196,6 +216,7 @@ def compare(
         part=part,
         score_name=score,
         reader=reader,
+        skeleton=skeleton,
         display=display or Display(),
     )
 
@@ -218,6 +239,7 @@ def predict(
         **options: See `PredictOptions`.
     """
     background, openpose = options.get("background"), options.get("openpose")
+    given = options.get("skeleton")
     film = VideoOutputs(
         first=options.get("first", 0),
         last=options.get("last"),
@@ -235,6 +257,7 @@ def predict(
         unit=options.get("unit", "um"),
         heatmaps=options.get("heatmaps", False),
         openpose=openpose,
+        skeleton=None if given is None else choose_skeleton(given),
         film=film,
     )
     return predicting.predict(
@@ -254,10 +277,12 @@ def convert(
     to: str,
     *,
     reader: str | None = None,
+    skeleton: Chosen | None = None,
     display: Display | None = None,
 ) -> Converted:
     """Write a dataset in another format; see `converting.convert`."""
-    return converting.convert(data, out, to, reader=reader, display=display or Display())
+    shown = display or Display()
+    return converting.convert(data, out, to, reader=reader, skeleton=skeleton, display=shown)
 
 
 def demo(

@@ -66,7 +66,17 @@ def parser() -> argparse.ArgumentParser:
     subparsers: argparse._SubParsersAction[argparse.ArgumentParser] = root.add_subparsers(
         metavar="COMMAND", required=True, parser_class=_Parser
     )
-    for add in (_demo, _check, _train, _evaluate, _compare, _predict, _convert, _networks):
+    for add in (
+        _demo,
+        _check,
+        _train,
+        _evaluate,
+        _compare,
+        _predict,
+        _convert,
+        _networks,
+        _skeletons,
+    ):
         add(subparsers)
     return root
 
@@ -268,9 +278,30 @@ def _networks(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument("--json", action="store_true", help="print the list as JSON")
 
 
+def _skeletons(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = _command(
+        subparsers,
+        "skeletons",
+        "list the skeletons that come along, or print one as a TOML file",
+        "  segmentare skeletons\n"
+        "  segmentare skeletons coco17 > mine.toml\n"
+        "  segmentare skeletons mine.toml --json",
+    )
+    command.add_argument(
+        "skeleton", nargs="?", metavar="NAME_OR_FILE", help="the one to be printed"
+    )
+    command.add_argument("--json", action="store_true", help="print as JSON")
+
+
 def _data_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--reader", metavar="NAME", help="force a layout instead of recognizing it"
+    )
+    command.add_argument(
+        "--skeleton",
+        metavar="NAME_OR_FILE",
+        help="of keypoints: what they are where the data does not say, or to what they are "
+        "converted; see `segmentare skeletons`, or a TOML file",
     )
     command.add_argument("--quiet", action="store_true", help="show no progress")
 

@@ -58,6 +58,7 @@ def check(options: argparse.Namespace) -> int:
         page=page,
         samples=options.samples,
         reader=options.reader,
+        skeleton=options.skeleton,
         task=options.task,
         display=_display(options),
     )
@@ -99,6 +100,7 @@ def evaluate(options: argparse.Namespace) -> int:
         flips=options.flips,
         refine=options.refine,
         reader=options.reader,
+        skeleton=options.skeleton,
         display=_display(options),
     )
     if options.json:
@@ -120,6 +122,7 @@ def compare(options: argparse.Namespace) -> int:
         part=options.part,
         score=options.score,
         reader=options.reader,
+        skeleton=options.skeleton,
         display=_display(options),
     )
     if options.json:
@@ -158,6 +161,7 @@ def convert(options: argparse.Namespace) -> int:
         options.out,
         options.to,
         reader=options.reader,
+        skeleton=options.skeleton,
         display=_display(options),
     )
     if options.json:
@@ -181,6 +185,21 @@ def networks(options: argparse.Namespace) -> int:
         print(json.dumps(listed))
     else:
         print_networks(rows)
+    return 0
+
+
+def skeletons(options: argparse.Namespace) -> int:
+    """List the included skeletons, or print one as TOML."""
+    from segmentare.interfaces.chosen_skeletons import choose_skeleton, skeleton_rows, to_toml
+    from segmentare.interfaces.tables import print_skeletons
+
+    chosen = None if options.skeleton is None else choose_skeleton(options.skeleton)
+    if options.json:
+        print(json.dumps(skeleton_rows() if chosen is None else chosen.to_dict()))
+    elif chosen is not None:
+        print(to_toml(chosen))
+    else:
+        print_skeletons(skeleton_rows())
     return 0
 
 

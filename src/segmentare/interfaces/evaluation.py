@@ -10,6 +10,7 @@ from typing import Any
 from segmentare.annotations import Sample
 from segmentare.datasets.base import Dataset, Record
 from segmentare.errors import DatasetError
+from segmentare.interfaces.chosen_skeletons import Chosen, check_task, choose_skeleton
 from segmentare.interfaces.common_ground import (
     check_categories,
     check_skeletons,
@@ -86,6 +87,7 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     reader: str | None = None,
     flips: bool = False,
     refine: bool = False,
+    skeleton: Chosen | None = None,
     pictures: bool = True,
     display: Display | None = None,
 ) -> Evaluation:
@@ -101,6 +103,8 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
         reader: Name of the reader, where the layout is not recognized rightly.
         flips: Average over four mirrors of each image.
         refine: Look at every person with keypoints again, close up.
+        skeleton: Name or TOML file of what the keypoints are where the data does not name them;
+            `None`: those of the model.
         pictures: Keep a picture of each image for a report.
         display: Where progress is shown; `None` shows nothing.
 
@@ -116,7 +120,11 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     predictor = load(run, flips=flips)
     if refine:
         predictor = look_again(predictor)
-    dataset = open_dataset(Path(data), reader, predictor.task.name)
+    mine = getattr(predictor.task, "skeleton", None)
+    chosen = mine if skeleton is None else choose_skeleton(skeleton)
+    if skeleton is not None:
+        check_task(chosen, predictor.task.name)
+    dataset = open_dataset(Path(data), reader, predictor.task.name, chosen)
     check_categories(predictor, dataset)
     remark = check_skeletons(predictor, dataset)
     if remark and display is not None:
@@ -211,7 +219,7 @@ def image_score(headline: str, rows: Sequence[dict[str, Any]]) -> str:
     return next((name for name in names if all(name in row for row in rows)), "dice")
 
 
-def compare(
+def compare(  # noqa: PLR0913  one argument per option of the command line
     run_a: str | Path,
     run_b: str | Path,
     data: str | Path,
@@ -219,6 +227,7 @@ def compare(
     part: str | None = None,
     score_name: str | None = None,
     reader: str | None = None,
+    skeleton: Chosen | None = None,
     display: Display | None = None,
 ) -> dict[str, Any]:
     """Compare two models on the same images by a paired bootstrap.
@@ -230,15 +239,17 @@ def compare(
         part: Part of the split of `run_a`, or `None` for all images.
         score_name: Which score per image; `None`: see `image_score`, for `run_a`.
         reader: Name of the reader.
+        skeleton: As in `evaluate`.
         display: Where progress is shown.
 
     Returns:
         What `metrics.comparison.compare` returns, and `seen`: for each model how many of the
         images it was trained on or chosen by.
     """
-    first = evaluate(run_a, data, part=part, reader=reader, pictures=False, display=display)
+    how: Any = {"reader": reader, "skeleton": skeleton, "pictures": False, "display": display}
+    first = evaluate(run_a, data, part=part, **how)
     names = {row["name"] for row in first.per_image}
-    second = evaluate(run_b, data, reader=reader, pictures=False, display=display)
+    second = evaluate(run_b, data, **how)
     rows = [row for row in second.per_image if row["name"] in names]
     seen_b = [name for name in second.seen.names() if name in names]
     chosen = score_name or image_score(first.headline, first.per_image)

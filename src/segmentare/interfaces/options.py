@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypedDict
 
+from segmentare.poses import Skeleton
+
 Folder = str | Path
 SizeText = str | int | tuple[int, int]
 
@@ -41,6 +43,8 @@ class TrainOptions(TypedDict, total=False):
         resume: Go on with a run that was stopped.
         overwrite: Replace the run in `out`.
         reader: Force a layout.
+        skeleton: Name of an included skeleton, or a TOML file: the keypoints that people shall
+            have.
     """
 
     task: str
@@ -70,6 +74,7 @@ class TrainOptions(TypedDict, total=False):
     resume: bool
     overwrite: bool
     reader: str | None
+    skeleton: Folder | Skeleton | None
 
 
 class PredictOptions(TypedDict, total=False):
@@ -84,6 +89,8 @@ class PredictOptions(TypedDict, total=False):
         openpose: Keypoints of OpenPose's layout, 18 or 25; of videos also that such files are
             written.
         refine: Look at every person with keypoints again, close up.
+        skeleton: Name of an included skeleton, or a TOML file: the keypoints that are written and
+            drawn instead of the model's.
         flips: Average over four mirrors of each image.
         overwrite: Replace files of an earlier run.
         pixel_size: Units per pixel, for areas and lengths of objects.
@@ -102,6 +109,7 @@ class PredictOptions(TypedDict, total=False):
     heatmaps: bool
     openpose: int | None
     refine: bool
+    skeleton: Folder | Skeleton | None
     flips: bool
     overwrite: bool
     pixel_size: float | None

@@ -35,8 +35,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     _add_videos(
         command.add_argument_group(
             "videos and cameras",
-            "Each gives <stem>.mp4, what was found drawn over the frames, and <stem>.jsonl, a\n"
-            "line per frame. A camera is named by its number, from 0, and runs until Ctrl-C.",
+            "Each gives <stem>.webm (.mp4 where OpenCV writes H.264), what was found drawn over\n"
+            "the frames, and <stem>.jsonl, a line per frame. A camera is named by its number,\n"
+            "from 0, and runs until Ctrl-C.",
         )
     )
 
@@ -69,6 +70,12 @@ def _add_people(group: argparse._ArgumentGroup) -> None:
         choices=(18, 25),
         help="keypoints of OpenPose's JSON (25, or the model's own where it knows no people); of "
         "videos it is written only with this option, into <stem>_json",
+    )
+    group.add_argument(
+        "--skeleton",
+        metavar="NAME_OR_FILE",
+        help="keypoints that are written and drawn instead of the model's: see "
+        "`segmentare skeletons`, or a TOML file",
     )
     group.add_argument(
         "--refine",

@@ -15,10 +15,12 @@ from segmentare.interfaces.filming import Filmed, predict_video
 from segmentare.interfaces.outputs import Outputs
 from segmentare.interfaces.writing_masks import MaskWriter, Writer, file_name, write_heatmaps
 from segmentare.interfaces.writing_poses import PoseWriter
+from segmentare.poses import Skeleton
 from segmentare.prediction import files
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.refining import look_again
 from segmentare.prediction.video import is_video
+from segmentare.skeletons import available
 from segmentare.tasks import Body, Pose
 from segmentare.tasks.base import Task
 
@@ -79,12 +81,20 @@ def predict(
 
     display = display or Display(quiet=True)
     outputs, out = outputs or Outputs(), Path(out)
-    film = replace(outputs.film, openpose=outputs.openpose, overwrite=outputs.overwrite)
+    film = replace(
+        outputs.film,
+        openpose=outputs.openpose,
+        skeleton=outputs.skeleton,
+        overwrite=outputs.overwrite,
+    )
     places, videos = _sort(images)
     outputs.check_sources(images=bool(places) or not videos, videos=bool(videos))
     _ = outputs.scale  # complains where it cannot be used
     predictor = load(run, flips=flips)
     outputs.check(predictor.task.name)
+    mine: Skeleton | None = getattr(predictor.task, "skeleton", None)
+    if mine is not None and outputs.skeleton is not None:
+        available(mine, outputs.skeleton)  # complains where there are none
     if refine:
         predictor = look_again(predictor)
     result = Predictions()

@@ -17,9 +17,10 @@ from typing import Any
 from segmentare.annotations import Sample
 from segmentare.batches import Batches, prepare
 from segmentare.checkpoint import MODEL, WEIGHTS, save_model, write_json
-from segmentare.datasets import open_dataset
+from segmentare.datasets.as_people import one_sided
 from segmentare.datasets.base import Dataset, Record
 from segmentare.errors import DatasetError, ModelError
+from segmentare.interfaces.chosen_skeletons import open_as
 from segmentare.interfaces.display import Display, duration
 from segmentare.interfaces.loading import Loaded, load
 from segmentare.interfaces.logs import NAME as LOG
@@ -31,6 +32,7 @@ from segmentare.networks.inference import from_arrays, fuse, maps_function
 from segmentare.networks.layers import channels_last
 from segmentare.networks.network import Network, build_network
 from segmentare.planning import USUAL_SPEED, make_plan, time_plan
+from segmentare.poses import Skeleton
 from segmentare.prediction.predictor import Predictor
 from segmentare.tasks import TASKS
 from segmentare.training import trials
@@ -57,6 +59,7 @@ class Options:
         resume: Go on with the killed run in the folder.
         overwrite: Replace the run in the folder.
         skip_broken: Leave images that cannot be used out instead of stopping.
+        skeleton: Keypoints that people shall have; `None` keeps theirs.
     """
 
     task: str = "semantic"
@@ -66,6 +69,7 @@ class Options:
     resume: bool = False
     overwrite: bool = False
     skip_broken: bool = False
+    skeleton: Skeleton | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ def train(
             f"--code is of the tasks instance and pose; got it with the task '{options.task}'. "
             "Leave it out, or add --task instance."
         )
-    dataset = open_dataset(Path(data), options.reader, options.task)
+    dataset = open_as(Path(data), options.reader, options.task, _skeleton(out, options))
     display.say(f"Data: {dataset.layout}")
     loaded = load(dataset, dataset.records, display)
     _check_data(dataset, loaded, options, display)
@@ -199,6 +203,14 @@ def _clear(out: Path) -> None:
     shutil.rmtree(out / "tensorboard", ignore_errors=True)
 
 
+def _skeleton(out: Path, options: Options) -> Skeleton | None:
+    """Return the wanted skeleton; that of a resumed run is what it was."""
+    if not options.resume:
+        return options.skeleton
+    given: Skeleton | None = getattr(_read_plan(out / PLAN).task, "skeleton", None)
+    return given
+
+
 def _check_data(dataset: Dataset, loaded: Loaded, options: Options, display: Display) -> None:
     problems = [*(p for p in dataset.problems if p.stops), *loaded.problems]
     for problem in problems:
@@ -217,6 +229,8 @@ def _check_data(dataset: Dataset, loaded: Loaded, options: Options, display: Dis
             f"A dataset must have at least two categories to tell apart; found {names}. "
             "Are the masks empty?"
         )
+    if options.task == "body" and loaded.samples and (said := one_sided(loaded.samples.values())):
+        display.warn(said)
     if not loaded.contents:
         raise DatasetError("At least one image must have a mask that can be read; none has.")
 

@@ -47,7 +47,7 @@ class Body(Task[Poses]):
         reach: How far a keypoint may lie from where the center sees it, as a share of the
             diagonal of the person's keypoints.
         alike: Object keypoint similarity above which two people are one.
-        least_area: People of fewer pixels are dropped.
+        least_area: People of fewer pixels are dropped; at 0 those without any stay, too.
         agreement: Least score of a person, 0 to 1.
     """
 
@@ -169,12 +169,14 @@ def _encode_silhouettes(poses: Poses, centers: Points, shape: Size, stride: int)
     Raises:
         ValueError: There are more ids than people.
     """
-    if poses.segmentation is None or poses.segmentation.instance is None:
+    if poses.segmentation is None:
         return {
             "object": np.full((1, *shape), np.nan, np.float32),
             "center": joints.draw_centers(poses, centers, shape, stride),
             "offset": np.full((2, *shape), np.nan, np.float32),
         }
+    if poses.segmentation.instance is None:
+        return _encode_pixels(poses.segmentation.category, shape, stride)
     whole = poses.segmentation.instance
     if int(whole.max(initial=0)) > len(poses):
         raise ValueError(
@@ -195,4 +197,15 @@ def _encode_silhouettes(poses: Poses, centers: Points, shape: Size, stride: int)
         "object": inside.astype(np.float32)[None],
         "center": bumps[None],
         "offset": grouping.offsets(cells, sized, stride),
+    }
+
+
+def _encode_pixels(category: NDArray[np.uint8], shape: Size, stride: int) -> Maps:
+    """Return what pixels of people tell where nobody knows whose each is."""
+    cells = encodings.subsample(category, stride)
+    inside = np.where(cells == UNLABELED, np.nan, cells > 0).astype(np.float32)
+    return {
+        "object": inside[None],
+        "center": np.where(inside == 0, np.float32(0), np.float32(np.nan))[None],
+        "offset": np.full((2, *shape), np.nan, np.float32),
     }

@@ -227,10 +227,10 @@ def keep(numbers: Ids, places: Places, size: Size, quality: Floats, least_area: 
         places: Which pixels these are, shape (P,).
         size: Height and width of the image.
         quality: Score of each number, 0 to 1; that of number i stands at i - 1.
-        least_area: In pixels.
+        least_area: In pixels; at 0 objects without any stay, too.
     """
     areas = np.bincount(numbers, minlength=len(quality) + 1)[1:]
-    chosen = np.flatnonzero(areas >= max(least_area, 1))
+    chosen = np.flatnonzero(areas >= least_area)
     chosen = chosen[np.argsort(-quality[chosen], kind="stable")]
     table = np.zeros(len(quality) + 1, np.int32)
     table[chosen + 1] = np.arange(1, len(chosen) + 1)

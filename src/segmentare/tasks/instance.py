@@ -124,7 +124,7 @@ class Instance(Task[Segmentation]):
         else:
             chosen = np.ones(count, np.uint8)
         numbers[np.concatenate([[False], sure < self.agreement])[numbers]] = 0
-        found = grouping.keep(numbers, places, size, sure, self.least_area)
+        found = grouping.keep(numbers, places, size, sure, max(self.least_area, 1))
         table = np.concatenate([[0], chosen[found.numbers - 1]]).astype(np.uint8)
         category = table[found.instance]
         if len(self.categories) > 2:  # how sure the category is, not only the foreground
