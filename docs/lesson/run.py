@@ -19,8 +19,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-
 HERE = Path(__file__).resolve().parent
 
 #: What a notebook imports and a machine may not have.
@@ -39,6 +37,8 @@ def execute(path: Path, out: Path | None) -> None:
 
     Whatever a cell raises passes through, after the copy was written.
     """
+    import matplotlib as mpl
+
     notebook = json.loads(path.read_text(encoding="utf-8"))
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     names: dict[str, object] = {"__name__": "__main__"}

@@ -1,4 +1,4 @@
-// The questions in both languages; "right" counts the answers from 0. JSON after the first "=".
+// The questions in both languages; "right" counts the answers from 0. What follows the sign is JSON.
 const QUIZZES = {
  "pytorch-before": {
   "title": {
