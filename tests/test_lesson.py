@@ -3,11 +3,14 @@
 import importlib
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from segmentare.interfaces.cli import parser
 
 LESSON = Path(__file__).parents[1] / "docs" / "lesson"
 PAGES = sorted(page for page in LESSON.glob("*.md") if not page.name.endswith(".ro.md"))
@@ -134,14 +137,19 @@ def test_each_language_has_its_own_figures_and_links(page):
         assert page.name in {target, "README.md"}, "leads to English"
 
 
-@pytest.mark.parametrize(
-    "page", [*sorted(LESSON.glob("*.md")), *NOTEBOOKS], ids=lambda page: page.name
-)
+@pytest.mark.parametrize("page", [*sorted(LESSON.glob("*.md")), *NOTEBOOKS], ids=by_name)
 def test_links_lead_somewhere(page, quizzes):
     text = read(page) if page.suffix == ".md" else "\n".join(cells(page, "markdown"))
     for target, place in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
         assert (page.parent / target).exists(), target
         assert not place or place.removesuffix(".ro") in quizzes, place
+
+
+@pytest.mark.parametrize("page", [*sorted(LESSON.glob("*.md")), *NOTEBOOKS], ids=by_name)
+def test_commands_are_ones_that_exist(page):
+    text = read(page) if page.suffix == ".md" else "\n".join(cells(page, "markdown"))
+    for command in re.findall(r"(?m)^ {4}segmentare (.+)$", text):
+        parser().parse_args(shlex.split(command))  # leaves with an error if there is no such option
 
 
 def test_every_figure_is_shown_and_small():
@@ -169,7 +177,7 @@ def test_the_pages_quote_what_the_script_prints(capsys, script):
     script("figures").print_numbers()
     printed = capsys.readouterr().out
     for page, quoted in {
-        "2-encoder-decoder.md": ("0.93", "0.44", "0.05", "140", " 5 "),
+        "2-encoder-decoder.md": ("0.93", "0.44", "0.05", "140", "5"),
         "3-losses.md": ("0.9975", "0.0049", "17", "249", "0.056", "0.990"),
         "4-scores.md": ("0.97", "0.88", "0.60"),
         "5-skeletons.md": ("6.1", "15.0", "25.9"),
