@@ -105,7 +105,7 @@ def test_a_notebook_that_fails_says_where(tmp_path):
     (tmp_path / "broken.ipynb").write_text(json.dumps({"cells": stored}))
     ran = run("--out", "copies", "broken.ipynb", cwd=tmp_path)
     assert ran.returncode == 1
-    assert "broken[2]" in ran.stderr
+    assert 'File "broken[2]", line 1, in <module>\n    1 / 0' in ran.stderr
     assert "ZeroDivisionError" in ran.stderr
     assert "broken.ipynb: failed after" in ran.stdout
     (first, last) = json.loads(read(tmp_path / "copies" / "broken.ipynb"))["cells"]

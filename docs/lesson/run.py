@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,7 @@ def main() -> int:
     if given.short:
         os.environ["SEGMENTARE_LESSON"] = "short"
     if given.inside:
+        sys.excepthook = traceback.print_exception  # Python's own does not see a cell's source
         execute(given.notebooks[0], given.out)
         return 0
     options = ["--inside"] + (["--out", str(given.out.resolve())] if given.out else [])
