@@ -166,6 +166,10 @@ class Instance(Task[Segmentation]):
         spacing, area = max(1, round(self.spacing * factor)), round(self.least_area * factor**2)
         return replace(self, spacing=spacing, least_area=area)
 
+    @property
+    def surroundings(self) -> int:
+        return grouping.reach(self.unit)
+
     def metric(self, labels: Labels | None = None, *, fast: bool = False) -> InstanceScores:
         return InstanceScores(self.categories, labels, fast=fast)
 
