@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -85,6 +86,23 @@ def open_windows(path: Path) -> Windows:
             return tiff
         tiff.close()
     return WholeImage(read_image(path), path.name)
+
+
+def open_large(path: Path, limit: float) -> Windows | None:
+    """Open a TIFF of more than `limit` pixels as `open_windows` does; `None` for other files.
+
+    Raises:
+        DatasetError: As `open_windows`.
+        MissingPackageError: As `open_windows`.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except OSError:
+        return None  # whoever reads it whole says what is wrong
+    if not is_tiff(start) or math.prod(stored_size(path)) <= limit:
+        return None
+    return open_windows(path)
 
 
 def stored_size(path: Path) -> Size:

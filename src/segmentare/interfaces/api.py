@@ -28,7 +28,7 @@ from segmentare.interfaces.converting import Converted
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.evaluation import Evaluation
 from segmentare.interfaces.filming import VideoOutputs
-from segmentare.interfaces.options import Folder, PredictOptions, SizeText, TrainOptions
+from segmentare.interfaces.options import LARGE, Folder, PredictOptions, SizeText, TrainOptions
 from segmentare.interfaces.parts import Splitting
 from segmentare.interfaces.predicting import Outputs, Predictions
 from segmentare.interfaces.training import Options, Run
@@ -235,6 +235,7 @@ def predict(
         unit=options.get("unit", "um"),
         heatmaps=options.get("heatmaps", False),
         openpose=openpose,
+        large=options.get("large", LARGE),
         film=film,
     )
     return predicting.predict(

@@ -9,6 +9,7 @@ from pathlib import Path
 from segmentare.datasets import KEYPOINT_TASKS
 from segmentare.datasets.openpose import LAYOUTS, SUFFIX
 from segmentare.interfaces.filming import VideoOutputs
+from segmentare.interfaces.options import LARGE
 from segmentare.prediction.object_tables import PANOPTIC_FOLDER, Scale
 
 _OF_IMAGES = ("probability", "cutout", "background", "heatmaps", "pixel_size")
@@ -34,6 +35,7 @@ class Outputs:
         heatmaps: `<stem>.heatmap.<head>.jpg`, what the network answered, over the image.
         openpose: Keypoints of OpenPose's layout, 25 or 18; `None` takes 25 where that suits the
             model's own, else keeps these. Of videos such files are written only if it is given.
+        large: Megapixels; larger images are read, predicted and written in parts.
         film: Which frames of videos are predicted, and what is made of them; of its settings
             `openpose` and `overwrite` are those above.
     """
@@ -47,6 +49,7 @@ class Outputs:
     unit: str = "um"
     heatmaps: bool = False
     openpose: int | None = None
+    large: float = LARGE
     film: VideoOutputs = field(default_factory=VideoOutputs)
 
     @property

@@ -128,7 +128,8 @@ class MapRows:
     `Predictor.maps` has for the whole image.
 
     Attributes:
-        done: Number of tiles that were computed.
+        done: Number of tiles that were computed or skipped.
+        skipped: Number of tiles that were skipped.
         total: Number of tiles that the columns need.
     """
 
@@ -150,14 +151,16 @@ class MapRows:
             if column < self._columns[1] and column + frame.tile[1] > self._columns[0]:
                 self._rows.setdefault(row, []).append(column)
         self._waiting = sorted(self._rows)
-        self.done, self.total = 0, sum(len(columns) for columns in self._rows.values())
+        self.done = self.skipped = 0
+        self.total = sum(len(columns) for columns in self._rows.values())
         self._canvas: tiling.Canvas | None = None
 
     def skip_to(self, rows: Range) -> None:
         """Leave out the tiles that only rows above these need."""
         low = grid_span(self._frame, 0, rows)[0]
         while self._waiting and self._waiting[0] + self._frame.tile[0] <= low:
-            self.done += len(self._rows[self._waiting.pop(0)])
+            count = len(self._rows[self._waiting.pop(0)])
+            self.done, self.skipped = self.done + count, self.skipped + count
 
     def read(self, rows: Range, columns: Range) -> Maps:
         """Return the maps of a part of the image, at its own size.

@@ -43,11 +43,13 @@ class Progress:
     Attributes:
         done: Number of tiles computed.
         total: Number of tiles in all.
+        computed: Number of tiles computed now, not in an earlier job that was killed.
         blocks: Number of blocks that are written.
     """
 
     done: int
     total: int
+    computed: int
     blocks: int
 
 
@@ -74,7 +76,7 @@ def predict_blocks(
         columns = max(0, panel[0][0] - margin), min(width, panel[-1][1] + margin)
         panels.append(MapRows(predictor, grid, columns))
     total = sum(rows.total for rows in panels)
-    blocks = before = 0
+    blocks = before = computed = 0
     for maps, panel in zip(panels, plan.panels, strict=True):
         for rows in plan.rows:
             places = [(rows, columns) for columns in panel]
@@ -82,15 +84,16 @@ def predict_blocks(
                 around = plan.around(places[0])[0]
                 maps.skip_to(around)
                 for done in maps.advance(around):
-                    yield Progress(before + done, total, blocks)
+                    yield Progress(before + done, total, computed + done - maps.skipped, blocks)
                 for place in places:
                     found = decode_block(task, maps, plan, place)
                     workspace.save(place, _with(found, windows, plan, (place, wanted)))
             blocks += len(places)
-            yield Progress(before + maps.done, total, blocks)
-        before += maps.total
+            now = computed + maps.done - maps.skipped
+            yield Progress(before + maps.done, total, now, blocks)
+        before, computed = before + maps.total, computed + maps.done - maps.skipped
         maps.close()
-    yield Progress(total, total, blocks)
+    yield Progress(total, total, computed, blocks)
 
 
 def task_for(task: Task[Any], frame: Frame) -> Task[Any]:
