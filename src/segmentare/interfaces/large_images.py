@@ -139,12 +139,12 @@ class LargeImages:
         """Predict all parts that are missing."""
         wanted, name, tell = about
         began, guessed = time.monotonic(), 0.0
-        _check_room(workspace, plan, 0)
+        check_room(workspace, plan, 0)
         steps = large.predict_blocks(self.predictor, grid, windows, plan, (workspace, wanted))
         for step in steps:
             share = step.blocks / len(plan.blocks)
             if share >= guessed + _FIRST_GUESS:
-                _check_room(workspace, plan, step.blocks)
+                check_room(workspace, plan, step.blocks)
                 guessed = share
             text = f"{name}: {100 * step.done // step.total} %"
             if step.computed:
@@ -236,8 +236,13 @@ class LargeImages:
             temporary.unlink(missing_ok=True)
 
 
-def _check_room(workspace: Workspace, plan: Plan, blocks: int) -> None:
+def check_room(workspace: Workspace, plan: Plan, blocks: int) -> None:
     """Stop early where the disk has no room for all parts and the results made of them.
+
+    Args:
+        workspace: Holds what is done.
+        plan: Of all parts.
+        blocks: Number of those that are done.
 
     Raises:
         ValueError: It has not.

@@ -86,12 +86,14 @@ class Grid:
             return self._leveled(rows, columns)
         both = [_line(size[axis], content[axis], part) for axis, part in ((0, rows), (1, columns))]
         spans = [line.span for line in both]
+        if min(content[0] / size[0], content[1] / size[1]) >= 1 and self._windows.dtype == np.uint8:
+            part = self._leveled(spans[0], spans[1])
+            return resampling.enlarge_bytes(part, both[0], both[1], (spans[0][0], spans[1][0]))
         # rows piece by piece: where an image shrinks much, a few rows of the result are many here
         total: NDArray[np.float32] | None = None
         shrinks = [content[axis] < size[axis] for axis in (0, 1)]
         for line, piece in _pieces(both[0], spans[0]):
-            part = self._leveled(piece, spans[1]).astype(np.float32)
-            part = both[1].mix(part, 1, spans[1][0])
+            part = both[1].mix(self._leveled(piece, spans[1]).astype(np.float32), 1, spans[1][0])
             if shrinks[0] != shrinks[1]:  # OpenCV shrinks first, and rounds before it enlarges
                 part = resampling.as_pixels(part, self._windows.dtype).astype(np.float32)
             part = line.mix(part, 0, piece[0])
