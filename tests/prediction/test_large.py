@@ -17,6 +17,7 @@ from segmentare.prediction.grids import Grid
 from segmentare.prediction.large_files import write_tiff
 from segmentare.prediction.large_measures import measure_blocks
 from segmentare.prediction.measures import measure
+from segmentare.prediction.preprocessing import Preprocessing
 
 
 @pytest.fixture(autouse=True)
@@ -164,3 +165,23 @@ def test_parts_of_another_job_are_not_used(tmp_path):
     assert workspace.bytes() == 0
     (workspace.folder / "job.json").write_text("{")
     assert not workspace.open({"model": "b"})
+
+
+def frame_of(size, scale):
+    return Preprocessing(3, "uint8", (0.0,) * 3, (1.0,) * 3, (256, 256), scale).frame(size)
+
+
+@pytest.mark.parametrize("name", ["semantic", "center"])
+@pytest.mark.parametrize("scale", [0.25, 1.0, 2.0])
+def test_memory_does_not_grow_with_the_image(name, scale):
+    plans = [plan_blocks(frame_of((side, side), scale), TASKS[name]) for side in (200_000, 400_000)]
+    assert plans[1].memory == pytest.approx(plans[0].memory, rel=0.01)
+    assert plans[1].memory < 1e9
+
+
+def test_parts_that_would_not_fit_into_memory_are_refused():
+    plan_blocks(frame_of((20_000, 20_000), None), TASKS["semantic"])
+    with pytest.raises(
+        ValueError, match=r"each would take \d+\.\d GB .* Train a model with --scale"
+    ):
+        plan_blocks(frame_of((20_000, 20_000), None), TASKS["center"])

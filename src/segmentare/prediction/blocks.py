@@ -25,6 +25,7 @@ TILE = 512  #: rows and columns of the tiles of results; blocks are multiples of
 
 _DECODE = 200 << 20  # bytes that the decode of a block may take
 _CANVAS = 220 << 20  # bytes for the maps that are being blended
+_MOST = 2_000_000_000  # bytes that maps and decode may take at most
 _PER_OBJECT_PIXEL = 100  # bytes that a decode of objects takes per pixel, beside its maps
 _PER_PIXEL = 24  # bytes that any other decode takes per pixel, beside its maps
 _WIDEST = 8 * TILE  # columns of a block
@@ -79,7 +80,7 @@ def plan_blocks(frame: Frame, task: Task[Any]) -> Plan:
         task: Of the model.
 
     Raises:
-        ValueError: The task needs whole images.
+        ValueError: The task needs whole images, or so much of them that memory would not suffice.
     """
     reach = task.surroundings
     if reach is None:
@@ -102,14 +103,21 @@ def plan_blocks(frame: Frame, task: Task[Any]) -> Plan:
     columns = [(start, min(start + width, size[1])) for start in starts]
     panels = [tuple(columns[i : i + together]) for i in range(0, len(columns), together)]
     widest = max(panel[-1][1] - panel[0][0] for panel in panels) + 2 * margin
-    decode = height * (min(width, size[1]) + 2 * margin) * per_pixel
+    decode = min(height, size[0]) * min(width + 2 * margin, size[1]) * per_pixel
     canvas = round(per_column * min(widest, size[1]))
+    memory = decode + 2 * canvas  # rows that move down are copied
+    if memory > _MOST:
+        raise ValueError(
+            f"An image of {size[0]:,} x {size[1]:,} pixels is predicted in parts, of which each "
+            f"would take {memory / 1e9:.1f} GB with this model: it sees images {factor:.3g} times "
+            f"smaller, and has {channels} maps. Train a model with --scale, or cut the image."
+        )
     return Plan(
         size,
         margin,
         tuple((y, min(y + TILE, size[0])) for y in range(0, size[0], TILE)),
         tuple(panels),
-        decode + 2 * canvas,  # rows that move down are copied
+        memory,
     )
 
 
