@@ -42,22 +42,22 @@ def patch() -> np.ndarray:
     return np.clip(128 + 40 * total, 0, 255).astype(np.uint8)
 
 
-def tiles(size: int) -> Iterator[np.ndarray]:
+def tiles(height: int, size: int) -> Iterator[np.ndarray]:
     """Yield the tiles of an image that repeats the patch, each time a little different."""
     source = patch()
-    for row in range(0, size, TILE):
+    for row in range(0, height, TILE):
         for column in range(0, size, TILE):
             y, x = (row * 3 // 2) % 1536, (column * 3 // 2) % 1536
             tile = source[y : y + TILE, x : x + TILE]
             yield np.roll(tile, (row // 2048 + column // 2048) % 3, axis=2)
 
 
-def write_image(path: Path, size: int) -> None:
+def write_image(path: Path, size: int, height: int) -> None:
     """Write a tiled RGB TIFF without ever holding it."""
-    with tifffile.TiffWriter(path, bigtiff=3 * size * size > 4e9) as file:
+    with tifffile.TiffWriter(path, bigtiff=3 * height * size > 4e9) as file:
         file.write(
-            tiles(size),
-            shape=(size, size, 3),
+            tiles(height, size),
+            shape=(height, size, 3),
             dtype=np.uint8,
             tile=(TILE, TILE),
             photometric="rgb",
@@ -112,13 +112,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for images and results")
     parser.add_argument("--model", type=Path, help="model folder (a small one is made)")
     parser.add_argument("--size", type=int, default=20_000, help="pixels of a side (20,000)")
+    parser.add_argument("--height", type=int, help="rows, if it shall not be square")
     parser.add_argument("--whole", type=int, default=4_000, help="side of what fits into memory")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     model = options.model or write_model(options.out / "model")
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
     small = options.out / "small.tif"
-    write_image(small, options.whole)
+    write_image(small, options.whole, options.whole)
     seconds, memory = predict(model, small, options.out / "whole", "--large", "1e9")
     print(f"{options.whole:,} px, whole:    {seconds:7.1f} s, peak {memory:.2f} GB", flush=True)
     seconds, memory = predict(model, small, options.out / "parts", "--large", "1")
@@ -130,9 +131,10 @@ def main() -> None:
     differ, share = int((whole != parts).sum()), float((whole > 0).mean())
     print(f"pixels that differ: {differ:,} of {whole.size:,} ({100 * share:.0f} % are foreground)")
     big = options.out / "big.tif"
-    write_image(big, options.size)
+    height = options.height or options.size
+    write_image(big, options.size, height)
     seconds, memory = predict(model, big, options.out / "big")
-    print(f"{options.size:,} px, in parts: {seconds:7.1f} s, peak {memory:.2f} GB", flush=True)
+    print(f"{height:,} x {options.size:,} px, in parts: {seconds:7.1f} s, peak {memory:.2f} GB")
 
 
 if __name__ == "__main__":

@@ -109,8 +109,9 @@ def plan_blocks(frame: Frame, task: Task[Any]) -> Plan:
     if memory > _MOST:
         raise ValueError(
             f"An image of {size[0]:,} x {size[1]:,} pixels is predicted in parts, of which each "
-            f"would take {memory / 1e9:.1f} GB with this model: it sees images {factor:.3g} times "
-            f"smaller, and has {channels} maps. Train a model with --scale, or cut the image."
+            f"would take {memory / 1e9:.1f} GB with this model: it sees this one at "
+            f"{1 / factor:.3g} of its scale, and has {channels} maps. Train with --scale, or cut "
+            "the image."
         )
     return Plan(
         size,
