@@ -20,17 +20,7 @@ Places = NDArray[np.intp]  #: indices into a flattened map
 
 _BUMP = (0.1, 2.0, 10.0)  # standard deviation of a bump: share of sqrt(area), least, most (pixels)
 _SLACK = 3.0  # pixels by which a vote may always miss its center
-_AROUND = 12.0  # typical radii around a part of an image: all but the rarest objects are in sight
 _REACH = 0.3  # of the square root of an object's area: by how much its votes may miss
-
-
-def reach(radius: float) -> int:
-    """Return how far around a part of an image one must see to decode the objects in it.
-
-    Args:
-        radius: Half the typical extent of an object, in pixels.
-    """
-    return int(min(max(_AROUND * radius, 64), 512))
 
 
 @dataclass(frozen=True)

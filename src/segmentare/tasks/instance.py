@@ -20,6 +20,8 @@ Code = Literal["center", "flow"]
 
 CODES: tuple[Code, ...] = get_args(Code)
 
+_AROUND = 12.0  # typical radii around a part of an image: all but the rarest objects are in sight
+
 
 @dataclass(frozen=True)
 class Instance(Task[Segmentation]):
@@ -168,7 +170,7 @@ class Instance(Task[Segmentation]):
 
     @property
     def surroundings(self) -> int:
-        return grouping.reach(self.unit)
+        return int(min(max(_AROUND * self.unit, 64), 512))
 
     def metric(self, labels: Labels | None = None, *, fast: bool = False) -> InstanceScores:
         return InstanceScores(self.categories, labels, fast=fast)
