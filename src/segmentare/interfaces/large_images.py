@@ -6,7 +6,6 @@ import csv
 import hashlib
 import shutil
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -221,7 +220,7 @@ class LargeImages:
         source, windows = image
         channels = channel_columns(np.zeros((1, 1, windows.channels), windows.dtype))
         about = (source.name, channels, self.predictor.task.categories)
-        scale, temporary = self.outputs.scale, path.with_name(f".{uuid.uuid4().hex}.tmp")
+        scale, temporary = self.outputs.scale, path.with_name(f".{path.name}.tmp")
         try:
             with temporary.open("w", encoding="utf-8", newline="") as file:
                 table = csv.DictWriter(file, [*columns(scale), *channels], lineterminator="\n")

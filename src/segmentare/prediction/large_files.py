@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -77,7 +76,7 @@ def write_tiff(
     """
     from tifffile import TiffWriter
 
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")  # what a kill leaves is written over
     options: dict[str, Any] = {"photometric": "minisblack" if palette is None else "palette"}
     if palette is not None:
         options["colormap"] = palette
