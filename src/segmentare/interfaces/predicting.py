@@ -96,7 +96,7 @@ def predict(
         predictor = look_again(predictor)
     result = Predictions()
     if places or not videos:
-        _Images(predictor, model_key(Path(run)), out, outputs, display).predict(places, result)
+        _Images(predictor, Path(run), out, outputs, display).predict(places, result)
     alone = len(videos) == 1 and not places
     for video in videos:
         try:
@@ -133,7 +133,7 @@ class _Images:
     """Predicts images: the next is read, and the last one written, while the network runs."""
 
     predictor: Predictor[Any]
-    model: str
+    run: Path
     out: Path
     outputs: Outputs
     display: Display
@@ -177,9 +177,8 @@ class _Images:
         """Predict an image and return how to write it, which gives its line."""
         if not isinstance(source, np.ndarray):
             with contextlib.closing(source):
-                images = LargeImages(
-                    self.predictor, self.model, self.out, self.outputs, self.display
-                )
+                key = model_key(self.run)
+                images = LargeImages(self.predictor, key, self.out, self.outputs, self.display)
                 row = images.predict(stem, path, source, bar.note)
             return lambda: row
         shown = self.predictor.predict(source)
