@@ -29,7 +29,7 @@ from segmentare.interfaces.converting import Converted
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.evaluation import Evaluation
 from segmentare.interfaces.filming import VideoOutputs
-from segmentare.interfaces.options import Folder, PredictOptions, SizeText, TrainOptions
+from segmentare.interfaces.options import LARGE, Folder, PredictOptions, SizeText, TrainOptions
 from segmentare.interfaces.parts import Splitting
 from segmentare.interfaces.predicting import Outputs, Predictions
 from segmentare.interfaces.training import Options, Run
@@ -258,6 +258,7 @@ def predict(
         heatmaps=options.get("heatmaps", False),
         openpose=openpose,
         skeleton=None if given is None else choose_skeleton(given),
+        large=options.get("large", LARGE),
         film=film,
     )
     return predicting.predict(

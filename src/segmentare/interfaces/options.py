@@ -10,6 +10,8 @@ from segmentare.poses import Skeleton
 Folder = str | Path
 SizeText = str | int | tuple[int, int]
 
+LARGE = 32.0  #: megapixels; larger images are predicted in parts
+
 
 class TrainOptions(TypedDict, total=False):
     """The options of `train`; what is left out is decided by the plan or has the default said.
@@ -95,6 +97,7 @@ class PredictOptions(TypedDict, total=False):
         overwrite: Replace files of an earlier run.
         pixel_size: Units per pixel, for areas and lengths of objects.
         unit: Name of that unit ("um").
+        large: Megapixels; larger images are read, predicted and written in parts (32).
         first: Number of the first frame of videos, from 0.
         last: Number of the last frame.
         step: Distance between frames (1).
@@ -114,6 +117,7 @@ class PredictOptions(TypedDict, total=False):
     overwrite: bool
     pixel_size: float | None
     unit: str
+    large: float
     first: int
     last: int | None
     step: int

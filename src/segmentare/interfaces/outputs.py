@@ -10,6 +10,7 @@ from segmentare.datasets import KEYPOINT_TASKS
 from segmentare.datasets.openpose import LAYOUTS, SUFFIX
 from segmentare.interfaces.chosen_skeletons import check_task
 from segmentare.interfaces.filming import VideoOutputs
+from segmentare.interfaces.options import LARGE
 from segmentare.poses import Skeleton
 from segmentare.prediction.object_tables import PANOPTIC_FOLDER, Scale
 
@@ -38,6 +39,7 @@ class Outputs:
             model's own, else keeps these. Of videos such files are written only if it is given.
         skeleton: Keypoints that are written and drawn instead of the model's; OpenPose's files
             then have them, too, unless `openpose` is given.
+        large: Megapixels; larger images are read, predicted and written in parts.
         film: Which frames of videos are predicted, and what is made of them; of its settings
             `openpose`, `skeleton` and `overwrite` are those above.
     """
@@ -52,6 +54,7 @@ class Outputs:
     heatmaps: bool = False
     openpose: int | None = None
     skeleton: Skeleton | None = None
+    large: float = LARGE
     film: VideoOutputs = field(default_factory=VideoOutputs)
 
     @property

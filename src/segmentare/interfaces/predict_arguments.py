@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from segmentare.interfaces.options import LARGE
+
 EXAMPLES = """\
   segmentare predict run new_photos --out masks --overlay
   segmentare predict run me.jpg --out tv --cutout --background beach.jpg
@@ -61,6 +63,13 @@ def _add_images(group: argparse._ArgumentGroup) -> None:
         help="units per pixel, for areas and lengths in objects.csv",
     )
     group.add_argument("--unit", default="um", help="name of that unit (um)")
+    group.add_argument(
+        "--large",
+        type=float,
+        default=LARGE,
+        metavar="MEGAPIXELS",
+        help="larger images are read, predicted and written in parts, as TIFF (32)",
+    )
 
 
 def _add_people(group: argparse._ArgumentGroup) -> None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from segmentare.datasets.images import is_image, read_image
+from segmentare.datasets.windows import WholeImage, Windows, open_large
 from segmentare.errors import DatasetError
-from segmentare.interfaces.display import Display
+from segmentare.geometry import Image
+from segmentare.interfaces.display import Bar, Display
 from segmentare.interfaces.filming import Filmed, predict_video
+from segmentare.interfaces.large_images import MASK, LargeImages, model_key
 from segmentare.interfaces.outputs import Outputs
+from segmentare.interfaces.pipeline import WriteBehind, read_ahead
 from segmentare.interfaces.writing_masks import MaskWriter, Writer, file_name, write_heatmaps
 from segmentare.interfaces.writing_poses import PoseWriter
 from segmentare.poses import Skeleton
@@ -99,7 +106,7 @@ def predict(
         predictor = look_again(predictor)
     result = Predictions()
     if places or not videos:
-        _predict_images(predictor, places, out, outputs, (result, display))
+        _Images(predictor, Path(run), out, outputs, display).predict(places, result)
     alone = len(videos) == 1 and not places
     for video in videos:
         try:
@@ -131,35 +138,70 @@ def _sort(sources: Sequence[str | Path | int]) -> tuple[list[Path], list[Path]]:
     return [path for path in given if path not in videos], videos
 
 
-def _predict_images(
-    predictor: Predictor[Any],
-    places: Sequence[Path],
-    out: Path,
-    outputs: Outputs,
-    into: tuple[Predictions, Display],
-) -> None:
-    """Predict the images at some places; what was done, also up to a Ctrl-C, goes to `into`."""
-    result, display = into
-    found, task = find_images(places), predictor.task
-    _refuse_existing(out, found, outputs, predictor)
-    writer = _writer(out, task, outputs)
-    out.mkdir(parents=True, exist_ok=True)
-    writer.start([file_name(stem, path) for stem, path in found.items()])
-    try:
-        for stem, path in display.over(found.items(), "Predicting", len(found)):
-            try:
-                image = read_image(path)
-                shown = predictor.predict(image)
-            except (DatasetError, ValueError) as error:
-                result.failed.append((str(path), str(error)))
-                continue
-            result.rows.append(writer.write(stem, path, image, shown))
-            if outputs.heatmaps:
-                maps = predictor.read(image).maps
-                write_heatmaps(out / stem, image, maps, task, overwrite=outputs.overwrite)
-    finally:  # also after Ctrl-C, for what is written until then
-        _write_lines(out / LINES, result.rows)
-        writer.finish()
+@dataclass(frozen=True)
+class _Images:
+    """Predicts images: the next is read, and the last one written, while the network runs."""
+
+    predictor: Predictor[Any]
+    run: Path
+    out: Path
+    outputs: Outputs
+    display: Display
+
+    def predict(self, places: Sequence[Path], result: Predictions) -> None:
+        """Predict the images at some places; what was done, also up to a Ctrl-C, goes there."""
+        found, task = find_images(places), self.predictor.task
+        _refuse_existing(self.out, found, self.outputs, self.predictor)
+        writer = _writer(self.out, task, self.outputs)
+        self.out.mkdir(parents=True, exist_ok=True)
+        writer.start([file_name(stem, path) for stem, path in found.items()])
+        try:
+            with (
+                self.display.bar("Predicting", len(found)) as bar,
+                WriteBehind(result.rows.append) as behind,
+            ):
+                for (stem, path), source in read_ahead(found.items(), self._open):
+                    bar.advance()
+                    try:
+                        write = self._look(source.result(), stem, path, writer, bar)
+                    except (DatasetError, ValueError) as error:
+                        result.failed.append((str(path), str(error)))
+                        continue
+                    behind.submit(write)
+        finally:  # also after Ctrl-C, for what is written until then
+            _write_lines(self.out / LINES, result.rows)
+            writer.finish()
+
+    def _open(self, source: tuple[str, Path]) -> Image | Windows:
+        """Decode an image, or open it where it is large."""
+        limit = 1e6 * self.outputs.large
+        windows = open_large(source[1], limit)
+        if windows is not None:
+            return windows
+        image = read_image(source[1])
+        return WholeImage(image, source[1].name) if image[..., 0].size > limit else image
+
+    def _look(
+        self, source: Image | Windows, stem: str, path: Path, writer: Writer, bar: Bar
+    ) -> Callable[[], dict[str, Any]]:
+        """Predict an image and return how to write it, which gives its line."""
+        if not isinstance(source, np.ndarray):
+            with contextlib.closing(source):
+                key = model_key(self.run)
+                images = LargeImages(self.predictor, key, self.out, self.outputs, self.display)
+                row = images.predict(stem, path, source, bar.note)
+            return lambda: row
+        shown = self.predictor.predict(source)
+        maps = self.predictor.read(source).maps if self.outputs.heatmaps else None
+
+        def write() -> dict[str, Any]:
+            row = writer.write(stem, path, source, shown)
+            if maps is not None:
+                overwrite, target = self.outputs.overwrite, self.out / stem
+                write_heatmaps(target, source, maps, self.predictor.task, overwrite=overwrite)
+            return row
+
+        return write
 
 
 def _writer(out: Path, task: Task[Any], outputs: Outputs) -> Writer:
@@ -233,6 +275,7 @@ def _refuse_existing(
     heads = [head.name for head in predictor.task.heads]
     task = predictor.task.name
     names = [name for stem in found for name in outputs.names(stem, task, heads)]
+    names += [f"{stem}{MASK}" for stem in found]
     there = [name for name in names if (out / name).exists()]
     if there:
         raise FileExistsError(

@@ -124,12 +124,12 @@ class Predictor(Generic[A]):
         for first in range(0, len(corners), step):
             chosen = corners[first : first + step]
             batch = np.stack([grid[y : y + height, x : x + width] for y, x in chosen])
-            maps = self._run(self.preprocessing.normalize(batch))
+            maps = self.run(self.preprocessing.normalize(batch))
             for i, corner in enumerate(chosen):
                 yield corner, {name: values[i] for name, values in maps.items()}
 
-    def _run(self, batch: NDArray[np.float32]) -> Maps:
-        """Return the maps of a batch, averaged over its mirrors where `flips` asks for it."""
+    def run(self, batch: NDArray[np.float32]) -> Maps:
+        """Return the maps of a normalized batch, averaged over its mirrors with `flips`."""
         if not self.flips:
             return self._checked(batch)
         total: Maps = {}
