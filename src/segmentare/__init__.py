@@ -37,7 +37,7 @@ _HOMES = {
     "Panoptic": "tasks",
     "Predictor": "prediction.predictor",
     "Network": "networks.network",
-    "NetworkSpec": "networks.network",
+    "NetworkSpec": "architecture",
     "build_network": "networks.network",
     "load": "networks.inference",
     "check": "interfaces.api",

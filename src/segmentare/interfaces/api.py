@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -21,9 +20,7 @@ from segmentare.interfaces import (
     evaluation,
     predicting,
     reporting,
-    training,
 )
-from segmentare.interfaces import demo as demonstration
 from segmentare.interfaces.converting import Converted
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.evaluation import Evaluation
@@ -31,27 +28,8 @@ from segmentare.interfaces.filming import VideoOutputs
 from segmentare.interfaces.options import Folder, PredictOptions, SizeText, TrainOptions
 from segmentare.interfaces.parts import Splitting
 from segmentare.interfaces.predicting import Outputs, Predictions
-from segmentare.interfaces.training import Options, Run
-from segmentare.networks.choice import choose_spec
-from segmentare.wishes import Wishes
-
-
-@dataclass(frozen=True)
-class Trained(Run):
-    """A finished training with its scores.
-
-    Attributes:
-        evaluation: Scores on the test part, or `None` where none was kept.
-        report: The HTML report.
-    """
-
-    evaluation: Evaluation | None
-    report: Path
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what happened as JSON-ready data; `test` holds the scores."""
-        test = None if self.evaluation is None else self.evaluation.to_dict()
-        return {"run": str(self.folder), **self.facts, "test": test}
+from segmentare.interfaces.trained import Options, Trained
+from segmentare.wishes import Wishes, choose_spec
 
 
 def train(
@@ -77,6 +55,8 @@ def train(
         ModelError: There is no such network, nothing to resume, or weights that do not fit.
         FileExistsError: `out` holds a run already.
     """
+    from segmentare.interfaces import training
+
     display = display or Display()
     run = training.train(data, out, _wishes(options), _options(options), display)
     said = command or f"segmentare.train({str(data)!r}, {str(out)!r}, **{options!r})"
@@ -270,6 +250,8 @@ def demo(
     display: Display | None = None,
 ) -> Evaluation | None:
     """Draw images (or take yours), train, score, predict, write a report."""
+    from segmentare.interfaces import demo as demonstration
+
     return demonstration.demo(
         out,
         data,

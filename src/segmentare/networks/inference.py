@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from segmentare.architecture import NetworkSpec
 from segmentare.checkpoint import Arrays, load_model
 from segmentare.errors import ModelError
 from segmentare.networks.layers import channels_last
-from segmentare.networks.network import NetworkSpec, activate, build_network
+from segmentare.networks.network import activate, build_network
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import task_from_dict
