@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from segmentare.datasets.checkups import Checkup
+from segmentare.engines.loading import Wanted
 from segmentare.interfaces import (
     checking,
     converting,
@@ -25,11 +26,21 @@ from segmentare.interfaces.converting import Converted
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.evaluation import Evaluation
 from segmentare.interfaces.filming import VideoOutputs
-from segmentare.interfaces.options import Folder, PredictOptions, SizeText, TrainOptions
+from segmentare.interfaces.options import (
+    ExportSettings,
+    Folder,
+    PredictOptions,
+    SizeText,
+    TrainOptions,
+)
 from segmentare.interfaces.parts import Splitting
 from segmentare.interfaces.predicting import Outputs, Predictions
 from segmentare.interfaces.trained import Options, Trained
 from segmentare.wishes import Wishes, choose_spec
+
+if TYPE_CHECKING:
+    from segmentare.interfaces.benching import Bench
+    from segmentare.interfaces.exporting import Export
 
 
 def train(
@@ -131,8 +142,10 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     *,
     part: str | None = None,
     report: Folder | None = None,
-    flips: bool = False,
+    flips: bool | None = None,
     refine: bool = False,
+    engine: str = "auto",
+    precision: str | None = None,
     reader: str | None = None,
     display: Display | None = None,
 ) -> Evaluation:
@@ -150,6 +163,7 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
         reader=reader,
         flips=flips,
         refine=refine,
+        wanted=Wanted(engine, precision),
         pictures=report is not None,
         display=display or Display(),
     )
@@ -222,8 +236,9 @@ def predict(
         [images] if isinstance(images, str | Path | int) else images,
         out,
         outputs,
-        flips=options.get("flips", False),
+        flips=options.get("flips"),
         refine=options.get("refine", False),
+        wanted=Wanted(options.get("engine", "auto"), options.get("precision")),
         display=display or Display(),
     )
 
@@ -238,6 +253,52 @@ def convert(
 ) -> Converted:
     """Write a dataset in another format; see `converting.convert`."""
     return converting.convert(data, out, to, reader=reader, display=display or Display())
+
+
+def export(
+    run: Folder,
+    to: str,
+    out: Folder | None = None,
+    *,
+    display: Display | None = None,
+    **options: Unpack[ExportSettings],
+) -> Export:
+    """Write a model for another runtime and compare it with the model; see `exporting.export`.
+
+    Args:
+        run: What a training left.
+        to: "onnx", "openvino" or "torch".
+        out: A new folder; `None`: beside the run.
+        display: Where progress is shown; `None` shows it on the error stream.
+        **options: See `ExportSettings`.
+    """
+    from segmentare.interfaces import exporting
+
+    given: Any = dict(options)
+    if given.get("data") is not None:
+        given["data"] = Path(given["data"])
+    chosen = exporting.ExportOptions(**given)
+    return exporting.export(run, to, out, chosen, display or Display())
+
+
+def bench(
+    run: Folder,
+    *,
+    data: Folder | None = None,
+    size: SizeText | None = None,
+    seconds: float = 4.0,
+    display: Display | None = None,
+) -> Bench:
+    """Measure every engine that computes a model here; see `benching.bench`."""
+    from segmentare.interfaces import benching
+
+    return benching.bench(
+        run,
+        data=None if data is None else Path(data),
+        size=None if size is None else parse_size(size),
+        seconds=seconds,
+        display=display or Display(),
+    )
 
 
 def demo(

@@ -9,6 +9,7 @@ from typing import Any
 
 from segmentare.annotations import Sample
 from segmentare.datasets.base import Dataset, Record
+from segmentare.engines.loading import Wanted, open_model
 from segmentare.errors import DatasetError
 from segmentare.interfaces.common_ground import (
     check_categories,
@@ -84,8 +85,9 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     *,
     part: str | None = None,
     reader: str | None = None,
-    flips: bool = False,
+    flips: bool | None = None,
     refine: bool = False,
+    wanted: Wanted | None = None,
     pictures: bool = True,
     display: Display | None = None,
 ) -> Evaluation:
@@ -99,8 +101,9 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
         data: Dataset folder.
         part: `train`, `val` or `test`: that part of the run's own split; `None`: all images.
         reader: Name of the reader, where the layout is not recognized rightly.
-        flips: Average over four mirrors of each image.
+        flips: Average over four mirrors of each image; `None`: as an export says, else not.
         refine: Look at every person with keypoints again, close up.
+        wanted: What computes the model; `None`: the fastest engine, by a trial on the images.
         pictures: Keep a picture of each image for a report.
         display: Where progress is shown; `None` shows nothing.
 
@@ -111,9 +114,14 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
             nobody to look at again.
     """
     from segmentare.datasets import open_dataset
-    from segmentare.networks.inference import load
+    from segmentare.interfaces.example_images import trial_images
 
-    predictor = load(run, flips=flips)
+    opened = open_model(
+        run, wanted or Wanted(), flips=flips, examples=lambda m: trial_images(m, [Path(data)])
+    )
+    if display is not None:
+        display.say(opened.why)
+    predictor = opened.predictor
     if refine:
         predictor = look_again(predictor)
     dataset = open_dataset(Path(data), reader, predictor.task.name)
