@@ -25,7 +25,7 @@ from segmentare.prediction.predictor import Predictor
 RIGHT = 0.999  #: least share of pixels that must be the same
 WORTH = 1.1  #: so much faster must be what is less exact, or needs a conversion
 SECONDS = 6.0  #: for the timing of all candidates together, beyond one round each
-ROUNDS = 25  #: at most
+ROUNDS = (3, 25)  #: at least and at most; what disturbs one round seldom disturbs all
 
 Way = tuple[str, str]  #: engine and precision
 
@@ -170,7 +170,8 @@ def _times(functions: dict[Way, MapsFunction], batch: NDArray[np.float32]) -> di
 
 def _rounds() -> Iterator[int]:
     end = time.monotonic() + SECONDS
-    for count in range(ROUNDS):
-        yield count
-        if time.monotonic() > end:
+    least, most = ROUNDS
+    for count in range(most):
+        if count >= least and time.monotonic() > end:
             return
+        yield count
