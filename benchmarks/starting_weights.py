@@ -21,12 +21,13 @@ import numpy as np
 import torch
 
 from segmentare.annotations import UNLABELED, Category, Sample, Segmentation
+from segmentare.architecture import NetworkSpec
 from segmentare.batches import Batches, prepare
 from segmentare.checkpoint import write_bytes, write_json
 from segmentare.datasets.augmentation import Augmentation
 from segmentare.datasets.fingerprints import fingerprint
 from segmentare.datasets.synthetic import SyntheticLesions
-from segmentare.networks.network import NetworkSpec, build_network
+from segmentare.networks.network import build_network
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Head, Semantic
 from segmentare.training.losses import LOSSES, LossSettings

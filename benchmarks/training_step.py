@@ -16,8 +16,9 @@ import time
 
 import torch
 
+from segmentare.architecture import NetworkSpec
 from segmentare.networks.layers import channels_last
-from segmentare.networks.network import NetworkSpec, build_network
+from segmentare.networks.network import build_network
 from segmentare.tasks import Head
 from segmentare.training.losses import LossSettings, total_loss
 from segmentare.training.trials import precisions

@@ -34,6 +34,12 @@ def tiny_run(drawn, tmp_path_factory):
     return train(drawn, run, display=Display(quiet=True), **TINY).folder
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    """Remember nothing of tests in the user's cache folder."""
+    os.environ["SEGMENTARE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture
 def run_cli(capsys):
     """Run a command in this process; its exit code, its output and its errors come back."""

@@ -7,15 +7,15 @@ from tiny_training import PLAN, TASK, network_of, sample
 from tiny_training import training as tiny_training
 
 from segmentare.annotations import Category, Sample, Segmentation
+from segmentare.architecture import NetworkSpec
 from segmentare.datasets.synthetic_objects import SyntheticObjects
 from segmentare.datasets.synthetic_people import SyntheticPeople
 from segmentare.datasets.traits import common_uprightness, pose_radius
 from segmentare.errors import BudgetError
-from segmentare.networks.network import NetworkSpec
+from segmentare.plan import Plan
 from segmentare.planning import make_plan, time_plan
 from segmentare.tasks import Body, Instance, Pose, Semantic
 from segmentare.training import trials
-from segmentare.training.plan import Plan
 from segmentare.wishes import Wishes
 
 ONE = np.uint8(1)

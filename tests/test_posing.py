@@ -7,9 +7,9 @@ from math import prod
 import pytest
 
 from segmentare import posing
+from segmentare.architecture import NetworkSpec
 from segmentare.datasets.augmentation import Augmentation
 from segmentare.datasets.synthetic_people import SyntheticPeople
-from segmentare.networks.network import NetworkSpec
 from segmentare.planning import USUAL_SPEED
 from segmentare.tasks import Pose
 from segmentare.wishes import Wishes

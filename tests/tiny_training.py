@@ -6,14 +6,14 @@ import numpy as np
 import torch
 
 from segmentare.annotations import Category, Sample, Segmentation
+from segmentare.architecture import NetworkSpec
 from segmentare.batches import Batches
 from segmentare.datasets.augmentation import Augmentation
-from segmentare.networks.network import NetworkSpec, build_network
+from segmentare.networks.network import build_network
+from segmentare.plan import LossSettings, Plan
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Semantic
 from segmentare.training.loop import Training
-from segmentare.training.losses import LossSettings
-from segmentare.training.plan import Plan
 
 TASK = Semantic((Category("background", (0, 0, 0), background=True), Category("x", (255, 0, 0))))
 PLAN = Plan(

@@ -23,11 +23,10 @@ from segmentare.datasets.traits import ObjectTraits
 from segmentare.errors import BudgetError
 from segmentare.framing import affordable_area, are_small, choose_preprocessing
 from segmentare.networks.network import Network
+from segmentare.plan import LossSettings, Plan
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Instance, Pose, Task
 from segmentare.training import trials
-from segmentare.training.losses import LossSettings
-from segmentare.training.plan import Plan
 from segmentare.wishes import Wishes
 
 LEAST_STEPS = 10  #: a budget for fewer is refused

@@ -15,10 +15,10 @@ from typing import Any, cast
 import numpy as np
 
 from segmentare.annotations import Sample
+from segmentare.architecture import NetworkSpec
 from segmentare.datasets import traits
 from segmentare.datasets.augmentation import Augmentation
 from segmentare.framing import size_of, usual_aspect
-from segmentare.networks.network import NetworkSpec
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Task
 from segmentare.wishes import Wishes

@@ -6,9 +6,9 @@ import torch
 from tiny_training import PLAN, network_of, same, weights
 from torch import nn
 
+from segmentare.architecture import NetworkSpec
 from segmentare.errors import ModelError
-from segmentare.networks.network import NetworkSpec
-from segmentare.training.plan import Plan
+from segmentare.plan import Plan
 from segmentare.training.state import STATE, Ema, load_state, save_state
 
 

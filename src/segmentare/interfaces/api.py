@@ -10,50 +10,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from segmentare.datasets.checkups import Checkup
+from segmentare.engines.loading import Wanted
 from segmentare.interfaces import (
     checking,
     converting,
     evaluation,
     predicting,
     reporting,
-    training,
 )
-from segmentare.interfaces import demo as demonstration
 from segmentare.interfaces.chosen_skeletons import Chosen, check_task, choose_skeleton
 from segmentare.interfaces.converting import Converted
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.evaluation import Evaluation
 from segmentare.interfaces.filming import VideoOutputs
-from segmentare.interfaces.options import LARGE, Folder, PredictOptions, SizeText, TrainOptions
+from segmentare.interfaces.options import (
+    LARGE,
+    ExportSettings,
+    Folder,
+    PredictOptions,
+    SizeText,
+    TrainOptions,
+)
 from segmentare.interfaces.parts import Splitting
 from segmentare.interfaces.predicting import Outputs, Predictions
-from segmentare.interfaces.training import Options, Run
-from segmentare.networks.choice import choose_spec
+from segmentare.interfaces.trained import Options, Trained
 from segmentare.poses import Skeleton
-from segmentare.wishes import Wishes
+from segmentare.wishes import Wishes, choose_spec
 
-
-@dataclass(frozen=True)
-class Trained(Run):
-    """A finished training with its scores.
-
-    Attributes:
-        evaluation: Scores on the test part, or `None` where none was kept.
-        report: The HTML report.
-    """
-
-    evaluation: Evaluation | None
-    report: Path
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what happened as JSON-ready data; `test` holds the scores."""
-        test = None if self.evaluation is None else self.evaluation.to_dict()
-        return {"run": str(self.folder), **self.facts, "test": test}
+if TYPE_CHECKING:
+    from segmentare.interfaces.benching import Bench
+    from segmentare.interfaces.exporting import Export
 
 
 def train(
@@ -79,6 +69,8 @@ def train(
         ModelError: There is no such network, nothing to resume, or weights that do not fit.
         FileExistsError: `out` holds a run already.
     """
+    from segmentare.interfaces import training
+
     display = display or Display()
     run = training.train(data, out, _wishes(options), _options(options), display)
     said = command or f"segmentare.train({str(data)!r}, {str(out)!r}, **{options!r})"
@@ -168,8 +160,10 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     *,
     part: str | None = None,
     report: Folder | None = None,
-    flips: bool = False,
+    flips: bool | None = None,
     refine: bool = False,
+    engine: str = "auto",
+    precision: str | None = None,
     reader: str | None = None,
     skeleton: Chosen | None = None,
     display: Display | None = None,
@@ -189,6 +183,7 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
         flips=flips,
         refine=refine,
         skeleton=skeleton,
+        wanted=Wanted(engine, precision),
         pictures=report is not None,
         display=display or Display(),
     )
@@ -266,8 +261,9 @@ def predict(
         [images] if isinstance(images, str | Path | int) else images,
         out,
         outputs,
-        flips=options.get("flips", False),
+        flips=options.get("flips"),
         refine=options.get("refine", False),
+        wanted=Wanted(options.get("engine", "auto"), options.get("precision")),
         display=display or Display(),
     )
 
@@ -286,6 +282,52 @@ def convert(
     return converting.convert(data, out, to, reader=reader, skeleton=skeleton, display=shown)
 
 
+def export(
+    run: Folder,
+    to: str,
+    out: Folder | None = None,
+    *,
+    display: Display | None = None,
+    **options: Unpack[ExportSettings],
+) -> Export:
+    """Write a model for another runtime and compare it with the model; see `exporting.export`.
+
+    Args:
+        run: What a training left.
+        to: "onnx", "openvino" or "torch".
+        out: A new folder; `None`: beside the run.
+        display: Where progress is shown; `None` shows it on the error stream.
+        **options: See `ExportSettings`.
+    """
+    from segmentare.interfaces import exporting
+
+    given: Any = dict(options)
+    if given.get("data") is not None:
+        given["data"] = Path(given["data"])
+    chosen = exporting.ExportOptions(**given)
+    return exporting.export(run, to, out, chosen, display or Display())
+
+
+def bench(
+    run: Folder,
+    *,
+    data: Folder | None = None,
+    size: SizeText | None = None,
+    seconds: float = 4.0,
+    display: Display | None = None,
+) -> Bench:
+    """Measure every engine that computes a model here; see `benching.bench`."""
+    from segmentare.interfaces import benching
+
+    return benching.bench(
+        run,
+        data=None if data is None else Path(data),
+        size=None if size is None else parse_size(size),
+        seconds=seconds,
+        display=display or Display(),
+    )
+
+
 def demo(
     out: Folder = "demo",
     data: Folder | None = None,
@@ -296,6 +338,8 @@ def demo(
     display: Display | None = None,
 ) -> Evaluation | None:
     """Draw images (or take yours), train, score, predict, write a report."""
+    from segmentare.interfaces import demo as demonstration
+
     return demonstration.demo(
         out,
         data,

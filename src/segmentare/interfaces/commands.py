@@ -97,8 +97,10 @@ def evaluate(options: argparse.Namespace) -> int:
         options.data,
         part=options.part,
         report=options.report,
-        flips=options.flips,
+        flips=options.flips or None,
         refine=options.refine,
+        engine=options.engine,
+        precision=options.precision,
         reader=options.reader,
         skeleton=options.skeleton,
         display=_display(options),
@@ -139,6 +141,7 @@ def predict(options: argparse.Namespace) -> int:
     display = _display(options)
     names = PredictOptions.__annotations__
     chosen: Any = {name: value for name, value in vars(options).items() if name in names}
+    chosen["flips"] = options.flips or None
     result = api.predict(options.run, options.images, options.out, display=display, **chosen)
     if options.json:
         for row in (*result.rows, *(film.to_dict() for film in result.films)):
@@ -150,6 +153,41 @@ def predict(options: argparse.Namespace) -> int:
     text = " and ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in done)
     display.say(f"{text} in {options.out}, {len(result.failed)} skipped.")
     return 1 if result.failed else 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a model for another runtime and print how it compares."""
+    from segmentare.interfaces import api
+    from segmentare.interfaces.engine_tables import print_export
+    from segmentare.interfaces.options import ExportSettings
+
+    names = ExportSettings.__annotations__
+    chosen: Any = {name: value for name, value in vars(options).items() if name in names}
+    result = api.export(options.run, options.to, options.out, display=_display(options), **chosen)
+    if options.json:
+        print(json.dumps(result.to_dict()))
+    else:
+        print_export(result)
+    return 0
+
+
+def bench(options: argparse.Namespace) -> int:
+    """Print how fast every engine computes a model."""
+    from segmentare.interfaces import api
+    from segmentare.interfaces.engine_tables import print_bench
+
+    result = api.bench(
+        options.run,
+        data=options.data,
+        size=options.size,
+        seconds=options.seconds,
+        display=_display(options),
+    )
+    if options.json:
+        print(json.dumps(result.to_dict()))
+    else:
+        print_bench(result)
+    return 0
 
 
 def convert(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from segmentare.annotations import Sample
 from segmentare.datasets.base import Dataset, Record
+from segmentare.engines.loading import Wanted, open_model
 from segmentare.errors import DatasetError
 from segmentare.interfaces.chosen_skeletons import Chosen, check_task, choose_skeleton
 from segmentare.interfaces.common_ground import (
@@ -85,9 +86,10 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     *,
     part: str | None = None,
     reader: str | None = None,
-    flips: bool = False,
+    flips: bool | None = None,
     refine: bool = False,
     skeleton: Chosen | None = None,
+    wanted: Wanted | None = None,
     pictures: bool = True,
     display: Display | None = None,
 ) -> Evaluation:
@@ -101,10 +103,11 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
         data: Dataset folder.
         part: `train`, `val` or `test`: that part of the run's own split; `None`: all images.
         reader: Name of the reader, where the layout is not recognized rightly.
-        flips: Average over four mirrors of each image.
+        flips: Average over four mirrors of each image; `None`: as an export says, else not.
         refine: Look at every person with keypoints again, close up.
         skeleton: Name or TOML file of what the keypoints are where the data does not name them;
             `None`: those of the model.
+        wanted: What computes the model; `None`: the fastest engine, by a trial on the images.
         pictures: Keep a picture of each image for a report.
         display: Where progress is shown; `None` shows nothing.
 
@@ -115,9 +118,14 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
             nobody to look at again.
     """
     from segmentare.datasets import open_dataset
-    from segmentare.networks.inference import load
+    from segmentare.interfaces.example_images import trial_images
 
-    predictor = load(run, flips=flips)
+    opened = open_model(
+        run, wanted or Wanted(), flips=flips, examples=lambda m: trial_images(m, [Path(data)])
+    )
+    if display is not None:
+        display.say(opened.why)
+    predictor = opened.predictor
     if refine:
         predictor = look_again(predictor)
     mine = getattr(predictor.task, "skeleton", None)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from segmentare.training.loop import Step
-from segmentare.training.plan import Plan
+from segmentare.plan import Plan
+
+if TYPE_CHECKING:  # reading a log needs no framework
+    from segmentare.training.loop import Step
 
 NAME = "log.csv"
 _COLUMNS = ("step", "seconds", "loss", "learning_rate")

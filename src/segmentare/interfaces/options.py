@@ -94,6 +94,8 @@ class PredictOptions(TypedDict, total=False):
         skeleton: Name of an included skeleton, or a TOML file: the keypoints that are written and
             drawn instead of the model's.
         flips: Average over four mirrors of each image.
+        engine: What computes the model: "auto", "torch", "openvino" or "onnx" ("auto").
+        precision: "f32", "bf16" or "int8"; left out, the fastest that is right, of one engine f32.
         overwrite: Replace files of an earlier run.
         pixel_size: Units per pixel, for areas and lengths of objects.
         unit: Name of that unit ("um").
@@ -113,7 +115,9 @@ class PredictOptions(TypedDict, total=False):
     openpose: int | None
     refine: bool
     skeleton: Folder | Skeleton | None
-    flips: bool
+    flips: bool | None
+    engine: str
+    precision: str | None
     overwrite: bool
     pixel_size: float | None
     unit: str
@@ -123,3 +127,27 @@ class PredictOptions(TypedDict, total=False):
     step: int
     track: bool
     smooth: bool
+
+
+class ExportSettings(TypedDict, total=False):
+    """The options of `export`; see `exporting.ExportOptions`.
+
+    Attributes:
+        data: Dataset or images to compare the export on; left out, noise.
+        reader: Of the dataset.
+        images: To compare on, at most (24).
+        int8: Quantize to 8-bit integers (OpenVINO only).
+        calibrate: Images to calibrate int8 on, at most (64).
+        most_lost: How much of the main score int8 may cost (0.01).
+        flips: Predictions of the export average four mirrors of the image.
+        overwrite: Replace an earlier export.
+    """
+
+    data: Folder | None
+    reader: str | None
+    images: int
+    int8: bool
+    calibrate: int
+    most_lost: float
+    flips: bool
+    overwrite: bool

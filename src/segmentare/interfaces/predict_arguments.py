@@ -27,6 +27,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
     command.add_argument("--flips", action="store_true", help="average four mirrors of each image")
+    add_engine(command)
     command.add_argument("--overwrite", action="store_true", help="replace earlier results")
     command.add_argument(
         "--json", action="store_true", help="print a JSON line per image and per video"
@@ -41,6 +42,22 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
             "the frames, and <stem>.jsonl, a line per frame. A camera is named by its number,\n"
             "from 0, and runs until Ctrl-C.",
         )
+    )
+
+
+def add_engine(command: argparse.ArgumentParser) -> None:
+    """Add the options that say what computes a model."""
+    command.add_argument(
+        "--engine",
+        choices=("auto", "torch", "openvino", "onnx"),
+        default="auto",
+        help="what computes the model (auto: the fastest that is installed and agrees with f32, by "
+        "a short trial that is remembered)",
+    )
+    command.add_argument(
+        "--precision",
+        choices=("f32", "bf16", "int8"),
+        help="in which numbers (auto: what is fastest and right; of a named engine: f32)",
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from segmentare.datasets.images import is_image, read_image
 from segmentare.datasets.windows import WholeImage, Windows, open_large
+from segmentare.engines.loading import Wanted, open_model
 from segmentare.errors import DatasetError
 from segmentare.geometry import Image
 from segmentare.interfaces.display import Bar, Display
@@ -51,14 +52,15 @@ class Predictions:
     films: list[Filmed] = field(default_factory=list)
 
 
-def predict(
+def predict(  # noqa: PLR0913  one argument per option of the command line
     run: str | Path,
     images: Sequence[str | Path | int],
     out: str | Path,
     outputs: Outputs | None = None,
     *,
-    flips: bool = False,
+    flips: bool | None = None,
     refine: bool = False,
+    wanted: Wanted | None = None,
     display: Display | None = None,
 ) -> Predictions:
     """Predict images and videos, and write what each of them shows into `out`.
@@ -69,8 +71,10 @@ def predict(
             and numbers of cameras, which come after all images, see `predict_video`.
         out: Folder for the results; made if it is missing.
         outputs: What to write.
-        flips: Average over four mirrors of the image: four times the work.
+        flips: Average over four mirrors of the image: four times the work; `None`: as an export
+            says, else not.
         refine: Look at every person with keypoints again, close up.
+        wanted: What computes the model; `None`: the fastest engine, by a trial on the images.
         display: Where progress is shown; `None` shows nothing.
 
     Returns:
@@ -84,7 +88,7 @@ def predict(
         ValueError: What is wanted does not suit the model or what it looks at, the size of a
             pixel cannot be used, or tables of earlier calls are damaged.
     """
-    from segmentare.networks.inference import load
+    from segmentare.interfaces.example_images import trial_images
 
     display = display or Display(quiet=True)
     outputs, out = outputs or Outputs(), Path(out)
@@ -97,7 +101,11 @@ def predict(
     places, videos = _sort(images)
     outputs.check_sources(images=bool(places) or not videos, videos=bool(videos))
     _ = outputs.scale  # complains where it cannot be used
-    predictor = load(run, flips=flips)
+    opened = open_model(
+        run, wanted or Wanted(), flips=flips, examples=lambda model: trial_images(model, places)
+    )
+    display.say(opened.why)
+    predictor = opened.predictor
     outputs.check(predictor.task.name)
     mine: Skeleton | None = getattr(predictor.task, "skeleton", None)
     if mine is not None and outputs.skeleton is not None:
@@ -152,7 +160,7 @@ class _Images:
         """Predict the images at some places; what was done, also up to a Ctrl-C, goes there."""
         found, task = find_images(places), self.predictor.task
         _refuse_existing(self.out, found, self.outputs, self.predictor)
-        writer = _writer(self.out, task, self.outputs)
+        writer = writer_for(self.out, task, self.outputs)
         self.out.mkdir(parents=True, exist_ok=True)
         writer.start([file_name(stem, path) for stem, path in found.items()])
         try:
@@ -204,7 +212,8 @@ class _Images:
         return write
 
 
-def _writer(out: Path, task: Task[Any], outputs: Outputs) -> Writer:
+def writer_for(out: Path, task: Task[Any], outputs: Outputs) -> Writer:
+    """Return what writes the results of a task."""
     if isinstance(task, Pose | Body):
         return PoseWriter(out, task, outputs)
     return MaskWriter(out, task, outputs)

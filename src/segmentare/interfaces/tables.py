@@ -9,10 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from segmentare.architecture import NetworkRow
 from segmentare.datasets import KEYPOINT_TASKS
 from segmentare.interfaces.evaluation import Evaluation
 from segmentare.interfaces.formatting import score_order, score_text
-from segmentare.networks.listing import NetworkRow
 
 _NAMED = 6  # absent categories that are named
 _LISTED = 26  # keypoints that are named

@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,18 +26,19 @@ from segmentare.interfaces.loading import Loaded, load
 from segmentare.interfaces.logs import NAME as LOG
 from segmentare.interfaces.logs import Log
 from segmentare.interfaces.machine import describe_machine, now, peak_memory_gb
-from segmentare.interfaces.parts import Parts, Splitting, choose_parts
+from segmentare.interfaces.parts import Parts, choose_parts
 from segmentare.interfaces.runs import SPLIT, read_seen, write_split_file
+from segmentare.interfaces.trained import Options, Run
 from segmentare.networks.inference import from_arrays, fuse, maps_function
 from segmentare.networks.layers import channels_last
 from segmentare.networks.network import Network, build_network
+from segmentare.plan import Plan
 from segmentare.planning import USUAL_SPEED, make_plan, time_plan
 from segmentare.poses import Skeleton
 from segmentare.prediction.predictor import Predictor
 from segmentare.tasks import TASKS
 from segmentare.training import trials
 from segmentare.training.loop import BEST, Training
-from segmentare.training.plan import Plan
 from segmentare.training.start import load_start
 from segmentare.training.state import STATE
 from segmentare.training.tuning import score_on, tune
@@ -45,52 +46,6 @@ from segmentare.wishes import Wishes
 
 PLAN, RUN = "plan.json", "run.json"
 _SCORED = ("scores.json", "report.html")  # what is written when a run is scored
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a training needs to know beside the data and the plan.
-
-    Attributes:
-        task: Name of the task.
-        reader: Name of the reader, or `None` to recognize the layout.
-        splitting: How the data is split.
-        start: Starting weights: `default`, `none`, or a model folder.
-        resume: Go on with the killed run in the folder.
-        overwrite: Replace the run in the folder.
-        skip_broken: Leave images that cannot be used out instead of stopping.
-        skeleton: Keypoints that people shall have; `None` keeps theirs.
-    """
-
-    task: str = "semantic"
-    reader: str | None = None
-    splitting: Splitting = Splitting()
-    start: str = "default"
-    resume: bool = False
-    overwrite: bool = False
-    skip_broken: bool = False
-    skeleton: Skeleton | None = None
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished training.
-
-    Attributes:
-        folder: Where the model lies.
-        predictor: The model, ready to predict.
-        dataset: What it was trained on.
-        parts: Names per part.
-        plan: What was done.
-        facts: `run.json`: where it came from, how long it took.
-    """
-
-    folder: Path
-    predictor: Predictor[Any]
-    dataset: Dataset
-    parts: Parts
-    plan: Plan
-    facts: dict[str, Any]
 
 
 def train(

@@ -179,7 +179,7 @@ def _unseen(votes: Floats, places: Places, size: Size, least_area: float) -> Ids
         sums = [np.bincount(pieces, power, minlength=len(areas)) for power in (values, values**2)]
         mean = sums[0] / np.maximum(areas, 1)
         means.append(mean[1:])
-        spread.append(sums[1] / np.maximum(areas, 1) - mean**2)
+        spread.append(np.maximum(sums[1] / np.maximum(areas, 1) - mean**2, 0))
     met = 4 * (spread[0] + spread[1]) < spread[2] + spread[3]
     keeps = (areas >= least_area) & met
     far = _misses(votes, np.stack(means[:2], axis=1), pieces)

@@ -25,8 +25,8 @@ from segmentare.batches import Batches
 from segmentare.checkpoint import Arrays
 from segmentare.errors import ModelError
 from segmentare.networks.network import Network
+from segmentare.plan import Plan
 from segmentare.training.losses import total_loss
-from segmentare.training.plan import Plan
 from segmentare.training.state import Ema, load_state, save_state
 
 BEST = "best.safetensors"  #: the best weights so far, beside the state

@@ -5,32 +5,14 @@ Logits are computed in float32 whatever the precision of the network.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from segmentare.plan import LossSettings
 from segmentare.tasks.base import Head
-
-
-@dataclass(frozen=True)
-class LossSettings:
-    """How the parts of a loss for pixels are weighed.
-
-    Attributes:
-        cross_entropy: Factor of the (binary) cross-entropy.
-        dice: Factor of the soft Dice loss. Never use it alone: on an image without objects it has
-            no gradient.
-        focal: Exponent of the focal loss; 0 is plain cross-entropy, 2 the paper's value.
-        category_weights: Factor of each category's pixels in the cross-entropy of a `classes`
-            head, or (background, object) in that of a `binary` head; `None` weighs all alike.
-    """
-
-    cross_entropy: float = 1.0
-    dice: float = 1.0
-    focal: float = 0.0
-    category_weights: tuple[float, ...] | None = None
 
 
 def binary_loss(logits: Tensor, target: Tensor, settings: LossSettings) -> Tensor:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import load
 
-from segmentare.checkpoint import WEIGHTS, Arrays, load_model
+from segmentare.architecture import NetworkSpec
+from segmentare.checkpoint import Arrays, load_model
 from segmentare.errors import ModelError
 from segmentare.networks.backbone import backbone_weights
-from segmentare.networks.network import Network, NetworkSpec
+from segmentare.networks.network import Network
 from segmentare.networks.weights import fit, load_encoder_weights
-
-SHIPPED = Path(__file__).parent.parent / WEIGHTS.split(".", maxsplit=1)[0]
+from segmentare.shipped import read_card, read_start
 
 
 def load_start(network: Network, spec: NetworkSpec, start: str) -> tuple[str, str]:
@@ -39,11 +37,10 @@ def load_start(network: Network, spec: NetworkSpec, start: str) -> tuple[str, st
         used = load_encoder_weights(network, backbone_weights(source))
         return source, f"Start: {used} arrays of the pretrained encoder {Path(source).name!r}."
     if start == "default":
-        card = json.loads((SHIPPED / "start.json").read_text(encoding="utf-8"))
+        card = read_card()
         if not _same_kind(NetworkSpec.from_dict(card["network"]), spec):
             return "", "Start: random weights; none of this network ship with the package."
-        arrays: Arrays = load((SHIPPED / "start.safetensors").read_bytes())
-        used = _copy(network, arrays)
+        used = _copy(network, read_start())
         pictures = sum(card["images"].values())
         return start, f"Start: {used} arrays learned from {pictures} other pictures (see the card)."
     _, arrays = load_model(Path(start))
@@ -54,14 +51,6 @@ def load_start(network: Network, spec: NetworkSpec, start: str) -> tuple[str, st
             "Give the --network, --encoder and --width it was trained with."
         )
     return start, f"Start: {used} arrays of the model {Path(start).name!r}."
-
-
-def seen_by_start(start: str) -> list[str]:
-    """Return the fingerprints of the pictures that shipped starting weights were learned from."""
-    if start != "default":
-        return []
-    card = json.loads((SHIPPED / "start.json").read_text(encoding="utf-8"))
-    return [str(content) for content in card["seen"]]
 
 
 def _same_kind(one: NetworkSpec, other: NetworkSpec) -> bool:

@@ -11,13 +11,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from segmentare.architecture import NetworkSpec
 from segmentare.batches import Batches
 from segmentare.networks.layers import channels_last
-from segmentare.networks.network import Network, NetworkSpec, build_network
+from segmentare.networks.network import Network, build_network
+from segmentare.plan import Plan
 from segmentare.tasks.base import Head
 from segmentare.training.loop import to_tensor
 from segmentare.training.losses import total_loss
-from segmentare.training.plan import Plan
 
 _BATCH, _SIDE = 8, 128  # a batch that any machine can hold
 

@@ -8,11 +8,29 @@ from typing import Any, Self
 
 import numpy as np
 
+from segmentare.architecture import NetworkSpec
 from segmentare.datasets.augmentation import Augmentation
-from segmentare.networks.network import NetworkSpec
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Task, task_from_dict
-from segmentare.training.losses import LossSettings
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """How the parts of a loss for pixels are weighed.
+
+    Attributes:
+        cross_entropy: Factor of the (binary) cross-entropy.
+        dice: Factor of the soft Dice loss. Never use it alone: on an image without objects it has
+            no gradient.
+        focal: Exponent of the focal loss; 0 is plain cross-entropy, 2 the paper's value.
+        category_weights: Factor of each category's pixels in the cross-entropy of a `classes`
+            head, or (background, object) in that of a `binary` head; `None` weighs all alike.
+    """
+
+    cross_entropy: float = 1.0
+    dice: float = 1.0
+    focal: float = 0.0
+    category_weights: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
