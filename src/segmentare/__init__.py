@@ -39,7 +39,7 @@ _HOMES = {
     "Network": "networks.network",
     "NetworkSpec": "architecture",
     "build_network": "networks.network",
-    "load": "networks.inference",
+    "load": "loading",
     "check": "interfaces.api",
     "compare": "interfaces.api",
     "convert": "interfaces.api",

@@ -14,13 +14,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from segmentare.datasets.checkups import Checkup
-from segmentare.interfaces import (
-    checking,
-    converting,
-    evaluation,
-    predicting,
-    reporting,
-)
+from segmentare.interfaces import checking, converting, evaluation, predicting, reporting
 from segmentare.interfaces.converting import Converted
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.evaluation import Evaluation
@@ -133,6 +127,7 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     report: Folder | None = None,
     flips: bool = False,
     refine: bool = False,
+    framework: str = "auto",
     reader: str | None = None,
     display: Display | None = None,
 ) -> Evaluation:
@@ -150,6 +145,7 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
         reader=reader,
         flips=flips,
         refine=refine,
+        framework=framework,
         pictures=report is not None,
         display=display or Display(),
     )
@@ -158,13 +154,14 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     return result
 
 
-def compare(
+def compare(  # noqa: PLR0913  one argument per option of the command line
     run_a: Folder,
     run_b: Folder,
     data: Folder,
     *,
     part: str | None = None,
     score: str | None = None,
+    framework: str = "auto",
     reader: str | None = None,
     display: Display | None = None,
 ) -> dict[str, Any]:
@@ -175,6 +172,7 @@ def compare(
         data,
         part=part,
         score_name=score,
+        framework=framework,
         reader=reader,
         display=display or Display(),
     )
@@ -224,6 +222,7 @@ def predict(
         outputs,
         flips=options.get("flips", False),
         refine=options.get("refine", False),
+        framework=options.get("framework", "auto"),
         display=display or Display(),
     )
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segmentare.interfaces import commands
-from segmentare.interfaces.predict_arguments import EXAMPLES, add_arguments
+from segmentare.interfaces.predict_arguments import EXAMPLES, add_arguments, add_framework
 
 _TASKS = ("semantic", "instance", "panoptic", "pose", "body")
 _TASK_HELP = (
@@ -214,6 +214,7 @@ def _evaluate(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument(
         "--refine", action="store_true", help="look at each person a second time, close up"
     )
+    add_framework(command)
     _data_options(command)
 
 
@@ -229,6 +230,7 @@ def _compare(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("data", type=Path, metavar="DATA", help="dataset folder")
     command.add_argument("--part", choices=("train", "val", "test"), help="of RUN_A's split")
     command.add_argument("--score", help="score per image (the main one of RUN_A)")
+    add_framework(command)
     command.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     _data_options(command)
 

@@ -98,6 +98,7 @@ def evaluate(options: argparse.Namespace) -> int:
         report=options.report,
         flips=options.flips,
         refine=options.refine,
+        framework=options.framework,
         reader=options.reader,
         display=_display(options),
     )
@@ -119,6 +120,7 @@ def compare(options: argparse.Namespace) -> int:
         options.data,
         part=options.part,
         score=options.score,
+        framework=options.framework,
         reader=options.reader,
         display=_display(options),
     )

@@ -86,6 +86,7 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     reader: str | None = None,
     flips: bool = False,
     refine: bool = False,
+    framework: str = "auto",
     pictures: bool = True,
     display: Display | None = None,
 ) -> Evaluation:
@@ -101,19 +102,21 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
         reader: Name of the reader, where the layout is not recognized rightly.
         flips: Average over four mirrors of each image.
         refine: Look at every person with keypoints again, close up.
+        framework: What computes, see `loading.load`.
         pictures: Keep a picture of each image for a report.
         display: Where progress is shown; `None` shows nothing.
 
     Raises:
         DatasetError: The data cannot be read, or the part is empty.
         ModelError: The model folder is damaged.
+        MissingPackageError: The framework, or any, is not installed.
         ValueError: The dataset's categories or keypoints are not the model's, or the model finds
             nobody to look at again.
     """
     from segmentare.datasets import open_dataset
-    from segmentare.networks.inference import load
+    from segmentare.loading import load
 
-    predictor = load(run, flips=flips)
+    predictor = load(run, flips=flips, framework=framework)
     if refine:
         predictor = look_again(predictor)
     dataset = open_dataset(Path(data), reader, predictor.task.name)
@@ -211,7 +214,7 @@ def image_score(headline: str, rows: Sequence[dict[str, Any]]) -> str:
     return next((name for name in names if all(name in row for row in rows)), "dice")
 
 
-def compare(
+def compare(  # noqa: PLR0913  one argument per option of the command line
     run_a: str | Path,
     run_b: str | Path,
     data: str | Path,
@@ -219,6 +222,7 @@ def compare(
     part: str | None = None,
     score_name: str | None = None,
     reader: str | None = None,
+    framework: str = "auto",
     display: Display | None = None,
 ) -> dict[str, Any]:
     """Compare two models on the same images by a paired bootstrap.
@@ -230,15 +234,17 @@ def compare(
         part: Part of the split of `run_a`, or `None` for all images.
         score_name: Which score per image; `None`: see `image_score`, for `run_a`.
         reader: Name of the reader.
+        framework: What computes both.
         display: Where progress is shown.
 
     Returns:
         What `metrics.comparison.compare` returns, and `seen`: for each model how many of the
         images it was trained on or chosen by.
     """
-    first = evaluate(run_a, data, part=part, reader=reader, pictures=False, display=display)
+    same: Any = {"reader": reader, "framework": framework, "pictures": False, "display": display}
+    first = evaluate(run_a, data, part=part, **same)
     names = {row["name"] for row in first.per_image}
-    second = evaluate(run_b, data, reader=reader, pictures=False, display=display)
+    second = evaluate(run_b, data, **same)
     rows = [row for row in second.per_image if row["name"] in names]
     seen_b = [name for name in second.seen.names() if name in names]
     chosen = score_name or image_score(first.headline, first.per_image)

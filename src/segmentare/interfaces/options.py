@@ -85,6 +85,7 @@ class PredictOptions(TypedDict, total=False):
             written.
         refine: Look at every person with keypoints again, close up.
         flips: Average over four mirrors of each image.
+        framework: What computes: "torch", "tensorflow" or "auto", whichever is installed ("auto").
         overwrite: Replace files of an earlier run.
         pixel_size: Units per pixel, for areas and lengths of objects.
         unit: Name of that unit ("um").
@@ -103,6 +104,7 @@ class PredictOptions(TypedDict, total=False):
     openpose: int | None
     refine: bool
     flips: bool
+    framework: str
     overwrite: bool
     pixel_size: float | None
     unit: str

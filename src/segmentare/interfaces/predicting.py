@@ -42,7 +42,7 @@ class Predictions:
     films: list[Filmed] = field(default_factory=list)
 
 
-def predict(
+def predict(  # noqa: PLR0913  one argument per option of the command line
     run: str | Path,
     images: Sequence[str | Path | int],
     out: str | Path,
@@ -50,6 +50,7 @@ def predict(
     *,
     flips: bool = False,
     refine: bool = False,
+    framework: str = "auto",
     display: Display | None = None,
 ) -> Predictions:
     """Predict images and videos, and write what each of them shows into `out`.
@@ -62,6 +63,7 @@ def predict(
         outputs: What to write.
         flips: Average over four mirrors of the image: four times the work.
         refine: Look at every person with keypoints again, close up.
+        framework: What computes, see `loading.load`.
         display: Where progress is shown; `None` shows nothing.
 
     Returns:
@@ -69,13 +71,14 @@ def predict(
 
     Raises:
         ModelError: The model folder is damaged.
+        MissingPackageError: The framework, or any, is not installed.
         DatasetError: There is no image, two of them would get the same name, or the one video
             cannot be read.
         FileExistsError: A result is there already and `outputs.overwrite` is false.
         ValueError: What is wanted does not suit the model or what it looks at, the size of a
             pixel cannot be used, or tables of earlier calls are damaged.
     """
-    from segmentare.networks.inference import load
+    from segmentare.loading import load
 
     display = display or Display(quiet=True)
     outputs, out = outputs or Outputs(), Path(out)
@@ -83,7 +86,7 @@ def predict(
     places, videos = _sort(images)
     outputs.check_sources(images=bool(places) or not videos, videos=bool(videos))
     _ = outputs.scale  # complains where it cannot be used
-    predictor = load(run, flips=flips)
+    predictor = load(run, flips=flips, framework=framework)
     outputs.check(predictor.task.name)
     if refine:
         predictor = look_again(predictor)
