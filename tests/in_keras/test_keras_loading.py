@@ -94,6 +94,8 @@ class Without:  # finds what the others find, as if one package were not install
     def find_spec(self, name, path=None, target=None):
         absent = name.partition(".")[0] == ABSENT
         return None if absent else self.finder.find_spec(name, path, target)
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
 
 sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
 from segmentare.interfaces.cli import main
