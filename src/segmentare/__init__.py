@@ -45,6 +45,7 @@ _HOMES = {
     "convert": "interfaces.api",
     "demo": "interfaces.api",
     "evaluate": "interfaces.api",
+    "export": "interfaces.exporting_tensorflow",
     "list_networks": "networks.listing",
     "predict": "interfaces.api",
     "train": "interfaces.api",

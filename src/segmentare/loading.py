@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from segmentare.checkpoint import load_description
 from segmentare.frameworks import AUTO, choose_framework
 from segmentare.prediction.predictor import Predictor
 
@@ -15,7 +16,8 @@ def load(
     """Load a model folder, ready to predict.
 
     Args:
-        folder: What `segmentare train --out` made, in whichever framework.
+        folder: What `segmentare train --out` made, in whichever framework, or an export of it to
+            savedmodel or litert, which only TensorFlow opens.
         flips: Average over four mirrors of the image.
         framework: `torch`, `tensorflow`, or `auto`: PyTorch where it is installed, else TensorFlow.
         device: `auto` (a GPU where there is one), `cpu`, `cuda`, or `mps` (PyTorch only).
@@ -26,6 +28,12 @@ def load(
         MissingPackageError: The framework, or any, is not installed.
         ValueError: There is no such framework or device.
     """
+    description = load_description(Path(folder))
+    if "export" in description:
+        choose_framework("tensorflow")
+        from segmentare.keras.exports import load_export
+
+        return load_export(Path(folder), description, flips=flips)
     if choose_framework(framework) == "tensorflow":
         from segmentare.keras.inference import load as load_in_tensorflow
 

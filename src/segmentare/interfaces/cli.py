@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from segmentare.interfaces import commands
+from segmentare.interfaces import commands, export_arguments
 from segmentare.interfaces.predict_arguments import EXAMPLES, add_arguments, add_framework
 
 _TASKS = ("semantic", "instance", "panoptic", "pose", "body")
@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     subparsers: argparse._SubParsersAction[argparse.ArgumentParser] = root.add_subparsers(
         metavar="COMMAND", required=True, parser_class=_Parser
     )
-    for add in (_demo, _check, _train, _evaluate, _compare, _predict, _convert, _networks):
+    for add in (_demo, _check, _train, _evaluate, _compare, _predict, _export, _convert, _networks):
         add(subparsers)
     return root
 
@@ -238,6 +238,11 @@ def _compare(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _predict(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     text = "say what images and videos show: masks, objects or skeletons, and tables of them"
     add_arguments(_command(subparsers, "predict", text, EXAMPLES))
+
+
+def _export(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "write a model for another runtime, run it there, and compare it with the model"
+    export_arguments.add_arguments(_command(subparsers, "export", text, export_arguments.EXAMPLES))
 
 
 def _convert(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -151,6 +151,29 @@ def predict(options: argparse.Namespace) -> int:
     return 1 if result.failed else 0
 
 
+def export(options: argparse.Namespace) -> int:
+    """Write a model for another runtime and print how it compares."""
+    from segmentare.interfaces import exporting_tensorflow
+
+    result = exporting_tensorflow.export(
+        options.run,
+        options.to,
+        options.data,
+        options.out,
+        int8=options.int8,
+        images=options.images,
+        reader=options.reader,
+        overwrite=options.overwrite,
+        display=_display(options),
+    )
+    if options.json:
+        print(json.dumps(result.to_dict()))
+    else:
+        print(*(row.sentence() for row in result.compared), sep="\n")
+        print(f"Export: {result.folder} ({result.megabytes} MB)")
+    return 0
+
+
 def convert(options: argparse.Namespace) -> int:
     """Write a dataset in another format; 1 when an image had to be left out."""
     from segmentare.interfaces import api
