@@ -203,7 +203,7 @@ def _readme(model: Predictor[Any], to: str, result: Export) -> str:
             f"`maps` is the network alone, for images that are normalized: {normal}.",
         ),
         "litert": (
-            '    runner = Interpreter("network.tflite").get_signature_runner()',
+            '    runner = Interpreter("network.tflite").get_signature_runner("maps")',
             "    maps = runner(images=image[None])",
             "",
             f"takes float32 of shape (N, H, W, {preprocessing.channels}) of any size, with",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +19,6 @@ from segmentare.checkpoint import write_bytes
 from segmentare.errors import ModelError
 from segmentare.geometry import Image
 from segmentare.keras.inference import MapsFunction, Restored, finite
-from segmentare.keras.network import activate
 from segmentare.keras.serving import CONTENT, Served
 from segmentare.prediction.predictor import Predictor, Reading
 from segmentare.prediction.preprocessing import Preprocessing
@@ -27,8 +27,6 @@ from segmentare.tasks.base import Head, Maps
 
 EXPORT = "export"  #: entry of `model.json` that only exports have
 LITERT = "network.tflite"
-
-_BUILTIN = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -58,17 +56,15 @@ def write_litert(found: Restored, folder: Path, *, int8: bool = False) -> tuple[
     Raises:
         ModelError: The network has no counterpart in LiteRT.
     """
-    network, heads = found.network, found.task.heads
+    with tempfile.TemporaryDirectory() as temporary:  # only from there are variables made constants
+        write_savedmodel(found, Path(temporary))
+        converter = tf.lite.TFLiteConverter.from_saved_model(temporary, signature_keys=["maps"])
+        content = _converted(converter, int8=int8)
+    write_bytes(folder / LITERT, content)
+    return (LITERT,)
 
-    def maps(images: Any) -> dict[str, Any]:  # noqa: ANN401  a tensor
-        return activate(network(images, training=False), heads)
 
-    channels = found.preprocessing.channels
-    signature = [tf.TensorSpec((None, None, None, channels), tf.float32, "images")]
-    module = tf.Module()
-    module.network = network
-    traced = tf.function(maps, signature).get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], module)
+def _converted(converter: Any, *, int8: bool) -> bytes:  # noqa: ANN401  TensorFlow's
     if int8:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     try:
@@ -78,8 +74,7 @@ def write_litert(found: Restored, folder: Path, *, int8: bool = False) -> tuple[
         raise ModelError(
             f"This network cannot be made into a LiteRT file: {cause}. Export to savedmodel."
         ) from error
-    write_bytes(folder / LITERT, content)
-    return (LITERT,)
+    return content
 
 
 def open_savedmodel(folder: Path, heads: tuple[Head, ...]) -> MapsFunction:
@@ -139,13 +134,8 @@ def open_litert(file: Path, heads: tuple[Head, ...], threads: int | None = None)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the class will move to another package one day
-            interpreter = tf.lite.Interpreter(
-                str(file),
-                num_threads=threads,
-                # XNNPACK, its default, answered with NaN where sizes are known only when it runs.
-                experimental_op_resolver_type=_BUILTIN,
-            )
-        runner = interpreter.get_signature_runner()
+            interpreter = tf.lite.Interpreter(str(file), num_threads=threads)
+        runner = interpreter.get_signature_runner("maps")
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(
             f"{str(file)!r} must be a LiteRT file; it is damaged. Copy the folder again, or export "
