@@ -121,8 +121,9 @@ def test_doubling_repeats_and_its_gradient_sums(dtype):
     weight = tf.cast(image(1, 4, 6, 4), dtype)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = Double(dtype=dtype)(x)
+        y = Double(dtype=dtype)(x, training=True)
         loss = tf.reduce_sum(tf.cast(y * weight, tf.float32))
+    assert np.array_equal(y, Double(dtype=dtype)(x))
     expected = np.asarray(x, np.float32).repeat(2, 1).repeat(2, 2)
     assert np.array_equal(np.asarray(y, np.float32), expected)
     sums = np.asarray(weight, np.float32).reshape(1, 2, 2, 3, 2, 4).sum((2, 4))

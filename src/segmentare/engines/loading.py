@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from segmentare.engines import ENGINES, PRECISIONS, Engine, MapsFunction, Settin
 from segmentare.engines.cache import remember_trial, remembered_trial
 from segmentare.engines.trial import Candidate, candidates, choose, hold_trial, open_anyhow
 from segmentare.errors import MissingPackageError, ModelError
+from segmentare.frameworks import AUTO, choose_framework, installed
 from segmentare.geometry import Image
 from segmentare.models import Model, read_model
 from segmentare.prediction.predictor import Predictor
@@ -26,12 +27,15 @@ class Wanted:
         engine: A name from `ENGINES`, or `auto`: the fastest that is installed and right.
         precision: `f32`, `bf16` or `int8`; `None`: with `auto` whichever is fastest and right,
             else `f32`, or `int8` for what was exported so.
-        device: Of PyTorch.
+        device: Of PyTorch or TensorFlow.
+        framework: `torch` for that engine, `tensorflow` for Keras, `auto` for any engine, and Keras
+            where none is installed.
     """
 
     engine: str = "auto"
     precision: str | None = None
     device: str = "auto"
+    framework: str = AUTO
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ def load(
     engine: str = "auto",
     precision: str | None = None,
     device: str = "auto",
+    framework: str = AUTO,
 ) -> Predictor[Any]:
     """Load a model folder, of a training or an export, ready to predict.
 
@@ -69,7 +74,8 @@ def load(
         engine: `torch`, `onnx`, `openvino`, or `auto`: what an earlier trial on this machine found
             to be the fastest (`segmentare predict` holds one), else the first that is installed.
         precision: `f32`, `bf16` or `int8`; `None`: see `Wanted`.
-        device: Of PyTorch: `auto` (a GPU where there is one), `cpu`, `cuda` or `mps`.
+        device: `auto` (a GPU where there is one), `cpu`, `cuda`, or `mps` (PyTorch only).
+        framework: `torch`, `tensorflow`, or `auto`; see `Wanted`.
 
     Raises:
         ModelError: The folder is missing, damaged, foreign or of a newer version, or the engine
@@ -77,7 +83,8 @@ def load(
         MissingPackageError: A package that is needed is not installed.
         ValueError: There is no such engine.
     """
-    return open_model(folder, Wanted(engine, precision, device), flips=flips).predictor
+    wanted = Wanted(engine, precision, device, framework)
+    return open_model(folder, wanted, flips=flips).predictor
 
 
 def open_model(
@@ -104,6 +111,9 @@ def open_model(
     model = read_model(folder)
     if flips is None:
         flips = model.exported is not None and model.exported.flips
+    wanted = _agreed(wanted)
+    if _is_for_tensorflow(model, wanted):
+        return _in_tensorflow(model, wanted, flips=flips)
     if wanted.engine != "auto":
         engine = find_engine(wanted.engine)
         precision = wanted.precision or (engine.computes(model) or ("f32",))[0]
@@ -118,6 +128,42 @@ def open_model(
         return _opened(model, ENGINES[found.engine], settings, why, tuple(rows), flips=flips)
     engine, precision = able[0]
     return _opened(model, engine, Settings(precision, wanted.device), why, tuple(rows), flips=flips)
+
+
+def _agreed(wanted: Wanted) -> Wanted:
+    """Return what is wanted with the engine that its framework means.
+
+    Raises:
+        ValueError: The framework is unknown, or the engine is another one.
+    """
+    if wanted.framework == AUTO:
+        return wanted
+    choose_framework(wanted.framework)
+    if wanted.engine not in ("auto", wanted.framework):
+        raise ValueError(
+            f"An engine computes a model, or a framework does; got --engine {wanted.engine} and "
+            f"--framework {wanted.framework}. Give one of them."
+        )
+    engine = "torch" if wanted.framework == "torch" else "auto"
+    return replace(wanted, engine=engine)
+
+
+def _is_for_tensorflow(model: Model, wanted: Wanted) -> bool:
+    if model.format in ("savedmodel", "litert") or wanted.framework == "tensorflow":
+        return True
+    nothing = wanted == Wanted(device=wanted.device) and not candidates(model)
+    return nothing and model.exported is None and installed("tensorflow")
+
+
+def _in_tensorflow(model: Model, wanted: Wanted, *, flips: bool) -> Opened:
+    from segmentare.loading import load as load_framework
+
+    predictor = load_framework(
+        model.folder, flips=flips, framework="tensorflow", device=wanted.device
+    )
+    precision = "f32" if model.exported is None else model.exported.precision
+    why = "as asked for" if wanted.framework == "tensorflow" else "nothing else computes it here"
+    return Opened(predictor, "tensorflow", precision, f"Engine: TensorFlow {precision}: {why}.")
 
 
 def _able(model: Model, precision: str | None) -> list[tuple[Engine, str]]:

@@ -44,6 +44,7 @@ from segmentare.wishes import Wishes, choose_spec
 if TYPE_CHECKING:
     from segmentare.interfaces.benching import Bench
     from segmentare.interfaces.exporting import Export
+    from segmentare.interfaces.exporting_tensorflow import Export as KerasExport
 
 
 def train(
@@ -164,6 +165,7 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     refine: bool = False,
     engine: str = "auto",
     precision: str | None = None,
+    framework: str = "auto",
     reader: str | None = None,
     skeleton: Chosen | None = None,
     display: Display | None = None,
@@ -183,7 +185,7 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
         flips=flips,
         refine=refine,
         skeleton=skeleton,
-        wanted=Wanted(engine, precision),
+        wanted=Wanted(engine, precision, framework=framework),
         pictures=report is not None,
         display=display or Display(),
     )
@@ -199,6 +201,7 @@ def compare(  # noqa: PLR0913  one argument per option of the command line
     *,
     part: str | None = None,
     score: str | None = None,
+    framework: str = "auto",
     reader: str | None = None,
     skeleton: Chosen | None = None,
     display: Display | None = None,
@@ -210,6 +213,7 @@ def compare(  # noqa: PLR0913  one argument per option of the command line
         data,
         part=part,
         score_name=score,
+        framework=framework,
         reader=reader,
         skeleton=skeleton,
         display=display or Display(),
@@ -263,7 +267,11 @@ def predict(
         outputs,
         flips=options.get("flips"),
         refine=options.get("refine", False),
-        wanted=Wanted(options.get("engine", "auto"), options.get("precision")),
+        wanted=Wanted(
+            options.get("engine", "auto"),
+            options.get("precision"),
+            framework=options.get("framework", "auto"),
+        ),
         display=display or Display(),
     )
 
@@ -289,22 +297,24 @@ def export(
     *,
     display: Display | None = None,
     **options: Unpack[ExportSettings],
-) -> Export:
+) -> Export | KerasExport:
     """Write a model for another runtime and compare it with the model; see `exporting.export`.
 
     Args:
         run: What a training left.
-        to: "onnx", "openvino" or "torch".
+        to: "onnx", "openvino" or "torch"; of TensorFlow "savedmodel" or "litert".
         out: A new folder; `None`: beside the run.
         display: Where progress is shown; `None` shows it on the error stream.
         **options: See `ExportSettings`.
     """
-    from segmentare.interfaces import exporting
+    from segmentare.interfaces import exporting, exporting_tensorflow
 
     given: Any = dict(options)
     if given.get("data") is not None:
         given["data"] = Path(given["data"])
     chosen = exporting.ExportOptions(**given)
+    if to in exporting_tensorflow.TITLES:
+        return exporting_tensorflow.export(run, to, out, chosen, display or Display())
     return exporting.export(run, to, out, chosen, display or Display())
 
 

@@ -13,7 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segmentare.interfaces import commands
-from segmentare.interfaces.predict_arguments import EXAMPLES, add_arguments, add_engine
+from segmentare.interfaces.predict_arguments import (
+    EXAMPLES,
+    add_arguments,
+    add_engine,
+    add_framework,
+)
 
 _TASKS = ("semantic", "instance", "panoptic", "pose", "body")
 _TASK_HELP = (
@@ -242,6 +247,7 @@ def _compare(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("data", type=Path, metavar="DATA", help="dataset folder")
     command.add_argument("--part", choices=("train", "val", "test"), help="of RUN_A's split")
     command.add_argument("--score", help="score per image (the main one of RUN_A)")
+    add_framework(command)
     command.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     _data_options(command)
 
@@ -261,7 +267,10 @@ def _export(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     command.add_argument("run", type=Path, metavar="RUN", help="model folder")
     command.add_argument(
-        "--to", required=True, choices=("onnx", "openvino", "torch"), help="the format"
+        "--to",
+        required=True,
+        choices=("onnx", "openvino", "torch", "savedmodel", "litert"),
+        help="the format; the last two are TensorFlow's",
     )
     command.add_argument(
         "--out", type=Path, metavar="DIR", help="a new folder (beside RUN: RUN-<format>)"
@@ -271,7 +280,7 @@ def _export(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     command.add_argument("--images", type=int, default=24, help="to compare on, at most (24)")
     command.add_argument(
-        "--int8", action="store_true", help="quantize to 8-bit integers (openvino only)"
+        "--int8", action="store_true", help="quantize to 8-bit integers (openvino, litert)"
     )
     command.add_argument(
         "--calibrate", type=int, default=64, metavar="N", help="images int8 is calibrated on (64)"

@@ -101,6 +101,7 @@ def evaluate(options: argparse.Namespace) -> int:
         refine=options.refine,
         engine=options.engine,
         precision=options.precision,
+        framework=options.framework,
         reader=options.reader,
         skeleton=options.skeleton,
         display=_display(options),
@@ -123,6 +124,7 @@ def compare(options: argparse.Namespace) -> int:
         options.data,
         part=options.part,
         score=options.score,
+        framework=options.framework,
         reader=options.reader,
         skeleton=options.skeleton,
         display=_display(options),
@@ -159,6 +161,7 @@ def export(options: argparse.Namespace) -> int:
     """Write a model for another runtime and print how it compares."""
     from segmentare.interfaces import api
     from segmentare.interfaces.engine_tables import print_export
+    from segmentare.interfaces.exporting import Export
     from segmentare.interfaces.options import ExportSettings
 
     names = ExportSettings.__annotations__
@@ -166,8 +169,11 @@ def export(options: argparse.Namespace) -> int:
     result = api.export(options.run, options.to, options.out, display=_display(options), **chosen)
     if options.json:
         print(json.dumps(result.to_dict()))
-    else:
+    elif isinstance(result, Export):
         print_export(result)
+    else:
+        print(*(row.sentence() for row in result.compared), sep="\n")
+        print(f"Export: {result.folder} ({result.megabytes} MB)")
     return 0
 
 

@@ -114,6 +114,7 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     Raises:
         DatasetError: The data cannot be read, or the part is empty.
         ModelError: The model folder is damaged.
+        MissingPackageError: The framework, or any, is not installed.
         ValueError: The dataset's categories or keypoints are not the model's, or the model finds
             nobody to look at again.
     """
@@ -236,6 +237,7 @@ def compare(  # noqa: PLR0913  one argument per option of the command line
     score_name: str | None = None,
     reader: str | None = None,
     skeleton: Chosen | None = None,
+    framework: str = "auto",
     display: Display | None = None,
 ) -> dict[str, Any]:
     """Compare two models on the same images by a paired bootstrap.
@@ -248,16 +250,23 @@ def compare(  # noqa: PLR0913  one argument per option of the command line
         score_name: Which score per image; `None`: see `image_score`, for `run_a`.
         reader: Name of the reader.
         skeleton: As in `evaluate`.
+        framework: What computes both.
         display: Where progress is shown.
 
     Returns:
         What `metrics.comparison.compare` returns, and `seen`: for each model how many of the
         images it was trained on or chosen by.
     """
-    how: Any = {"reader": reader, "skeleton": skeleton, "pictures": False, "display": display}
-    first = evaluate(run_a, data, part=part, **how)
+    same: Any = {
+        "reader": reader,
+        "skeleton": skeleton,
+        "wanted": Wanted(framework=framework),
+        "pictures": False,
+        "display": display,
+    }
+    first = evaluate(run_a, data, part=part, **same)
     names = {row["name"] for row in first.per_image}
-    second = evaluate(run_b, data, **how)
+    second = evaluate(run_b, data, **same)
     rows = [row for row in second.per_image if row["name"] in names]
     seen_b = [name for name in second.seen.names() if name in names]
     chosen = score_name or image_score(first.headline, first.per_image)

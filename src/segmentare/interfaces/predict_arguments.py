@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from segmentare.frameworks import AUTO, FRAMEWORKS
 from segmentare.interfaces.options import LARGE
 
 EXAMPLES = """\
@@ -58,6 +59,17 @@ def add_engine(command: argparse.ArgumentParser) -> None:
         "--precision",
         choices=("f32", "bf16", "int8"),
         help="in which numbers (auto: what is fastest and right; of a named engine: f32)",
+    )
+    add_framework(command)
+
+
+def add_framework(command: argparse.ArgumentParser) -> None:
+    """Add the option that says which framework computes the network."""
+    command.add_argument(
+        "--framework",
+        choices=(AUTO, *FRAMEWORKS),
+        default=AUTO,
+        help="PyTorch or TensorFlow (auto: whichever is installed)",
     )
 
 

@@ -82,6 +82,7 @@ def predict(  # noqa: PLR0913  one argument per option of the command line
 
     Raises:
         ModelError: The model folder is damaged.
+        MissingPackageError: The framework, or any, is not installed.
         DatasetError: There is no image, two of them would get the same name, or the one video
             cannot be read.
         FileExistsError: A result is there already and `outputs.overwrite` is false.

@@ -1,16 +1,11 @@
 """The networks in Keras 3 on TensorFlow: the same layers, weights and maps as in `networks`."""
 
-import os
-
 from segmentare.errors import MissingPackageError
-
-# TensorFlow greets every start with lines about CPUs and missing GPUs; what a user must know
-# arrives as an exception. And Keras asks for its backend when it is first imported.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+from segmentare.keras.starting import quietly
 
 try:
-    import keras
+    with quietly():
+        import keras
 except ModuleNotFoundError as error:
     if error.name not in {"keras", "tensorflow"}:
         raise

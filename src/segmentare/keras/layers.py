@@ -106,21 +106,28 @@ class CutToImage(keras.layers.Layer):
 
 
 class Double(keras.layers.Layer):
-    """Repeats cells 2x2; its gradient is a sum of 2x2, faster than TensorFlow's own in bfloat16."""
+    """Repeats cells 2x2.
 
-    def call(self, x: Tensor) -> Tensor:
+    In training its gradient is a sum of 2x2, faster than TensorFlow's own in bfloat16; graphs that
+    are exported do without it, since an own gradient cannot be written into a file.
+    """
+
+    def call(self, x: Tensor, training: bool | None = None) -> Tensor:  # noqa: FBT001  Keras' own
         """Map (N, H, W, C) to (N, 2 H, 2 W, C)."""
-        return _double(x)
+        return _double(x) if training else _repeated(x)
 
 
 @tf.custom_gradient
 def _double(x: Tensor) -> Any:  # noqa: ANN401  the tensor and its gradient
-    size = tf.shape(x)
-
     def gradient(upstream: Tensor) -> Tensor:
         return 4 * tf.nn.avg_pool2d(upstream, 2, 2, "VALID")
 
-    return tf.image.resize(x, (2 * size[1], 2 * size[2]), method="nearest"), gradient
+    return _repeated(x), gradient
+
+
+def _repeated(x: Tensor) -> Tensor:
+    size = tf.shape(x)
+    return tf.image.resize(x, (2 * size[1], 2 * size[2]), method="nearest")
 
 
 class PoolWithPositions(keras.layers.Layer):
