@@ -50,25 +50,10 @@ def pool_with_positions(x: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         The pooled features (N, C, H / 2, W / 2) and the indices that `unpool` takes, of the same
-        shape, int64: row * W + column of the first maximum. H and W must be even. While a graph
-        is traced, four masks (N, C, 4, H / 2, W / 2) stand for the indices: one for each place in
-        a window, which every runtime can compute.
+        shape, int64: row * W + column of the first maximum. H and W must be even.
     """
-    if torch.compiler.is_compiling():
-        return _pool_with_masks(x)
     pooled, positions = F.max_pool2d(x, 2, return_indices=True)
     return pooled, positions
-
-
-def _pool_with_masks(x: Tensor) -> tuple[Tensor, Tensor]:
-    places = [x[:, :, row::2, column::2] for row in (0, 1) for column in (0, 1)]
-    pooled = torch.maximum(torch.maximum(*places[:2]), torch.maximum(*places[2:]))
-    masks: list[Tensor] = []
-    free = torch.ones_like(pooled)
-    for place in places:
-        masks.append((place == pooled).to(x.dtype) * free)  # the first maximum, as of `max_pool2d`
-        free = free - masks[-1]
-    return pooled, torch.stack(masks, dim=2)
 
 
 def unpool(x: Tensor, positions: Tensor) -> Tensor:
@@ -77,8 +62,6 @@ def unpool(x: Tensor, positions: Tensor) -> Tensor:
     Source: Badrinarayanan, Kendall, Cipolla, "SegNet", IEEE PAMI 39(12), 2017,
     https://arxiv.org/abs/1511.00561
     """
-    if torch.compiler.is_compiling():
-        return F.pixel_shuffle((x.unsqueeze(2) * positions).flatten(1, 2), 2)
     return F.max_unpool2d(x, positions, [2, 2])
 
 
