@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from segmentare.datasets.checkups import Checkup
+from segmentare.frameworks import AUTO
 from segmentare.interfaces import (
     checking,
     converting,
@@ -108,6 +109,7 @@ def _options(options: TrainOptions) -> Options:
         resume=options.get("resume", False),
         overwrite=options.get("overwrite", False),
         skip_broken=options.get("skip_broken", False),
+        framework=options.get("framework", AUTO),
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segmentare.interfaces import commands
-from segmentare.interfaces.predict_arguments import EXAMPLES, add_arguments
+from segmentare.interfaces.predict_arguments import EXAMPLES, add_arguments, add_framework
 
 _TASKS = ("semantic", "instance", "panoptic", "pose", "body")
 _TASK_HELP = (
@@ -164,6 +164,7 @@ def _train(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     command.add_argument("--batch", type=int, help="images per step (8)")
     command.add_argument("--learning-rate", type=float, help="highest rate of AdamW (2e-3)")
     command.add_argument("--precision", choices=("float32", "bfloat16"), help="do not time, take")
+    add_framework(command)
     command.add_argument(
         "--code",
         choices=("center", "flow", "fields"),

@@ -40,6 +40,7 @@ class TrainOptions(TypedDict, total=False):
         skip_broken: Leave unusable images out.
         resume: Go on with a run that was stopped.
         overwrite: Replace the run in `out`.
+        framework: What trains: "torch", "tensorflow" or "auto", whichever is installed ("auto").
         reader: Force a layout.
     """
 
@@ -69,6 +70,7 @@ class TrainOptions(TypedDict, total=False):
     skip_broken: bool
     resume: bool
     overwrite: bool
+    framework: str
     reader: str | None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from segmentare.frameworks import AUTO, FRAMEWORKS
+
 EXAMPLES = """\
   segmentare predict run new_photos --out masks --overlay
   segmentare predict run me.jpg --out tv --cutout --background beach.jpg
@@ -38,6 +40,16 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
             "Each gives <stem>.mp4, what was found drawn over the frames, and <stem>.jsonl, a\n"
             "line per frame. A camera is named by its number, from 0, and runs until Ctrl-C.",
         )
+    )
+
+
+def add_framework(command: argparse.ArgumentParser) -> None:
+    """Add the option that says what computes the network."""
+    command.add_argument(
+        "--framework",
+        choices=(AUTO, *FRAMEWORKS),
+        default=AUTO,
+        help="what computes the network (auto: PyTorch where it is installed, else TensorFlow)",
     )
 
 

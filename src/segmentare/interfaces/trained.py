@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segmentare.datasets.base import Dataset
+from segmentare.frameworks import AUTO
 from segmentare.interfaces.evaluation import Evaluation
 from segmentare.interfaces.parts import Parts, Splitting
 from segmentare.plan import Plan
@@ -25,6 +26,8 @@ class Options:
         resume: Go on with the killed run in the folder.
         overwrite: Replace the run in the folder.
         skip_broken: Leave images that cannot be used out instead of stopping.
+        framework: `torch`, `tensorflow`, or `auto`: PyTorch where it is installed, else TensorFlow;
+            a resumed run goes on in its own.
     """
 
     task: str = "semantic"
@@ -34,6 +37,7 @@ class Options:
     resume: bool = False
     overwrite: bool = False
     skip_broken: bool = False
+    framework: str = AUTO
 
 
 @dataclass(frozen=True)
