@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from segmentare.architecture import NetworkSpec
 from segmentare.datasets.augmentation import Augmentation
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Task, task_from_dict
+from segmentare.tasks import Head, Task, task_from_dict
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,14 @@ class LossSettings:
     dice: float = 1.0
     focal: float = 0.0
     category_weights: tuple[float, ...] | None = None
+
+    def of(self, head: Head) -> LossSettings:
+        """Return the settings without category weights for a head that tells none apart."""
+        told_apart = {"classes": head.channels, "binary": 2}.get(head.kind)
+        weights = self.category_weights
+        if weights is None or len(weights) == told_apart:
+            return self
+        return replace(self, category_weights=None)
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,7 @@ class Plan:
         channels_last: Memory layout of the images.
         seed: Of the weights and of the batches.
         start: Name of the starting weights, or "" for none.
+        framework: `torch` or `tensorflow`.
         reasons: A line per decision, for people.
     """
 
@@ -77,6 +86,7 @@ class Plan:
     channels_last: bool
     seed: int
     start: str = ""
+    framework: str = "torch"
     reasons: tuple[str, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:

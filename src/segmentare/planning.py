@@ -22,11 +22,11 @@ from segmentare.datasets.augmentation import Augmentation
 from segmentare.datasets.traits import ObjectTraits
 from segmentare.errors import BudgetError
 from segmentare.framing import affordable_area, are_small, choose_preprocessing
-from segmentare.networks.network import Network
 from segmentare.plan import LossSettings, Plan
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Instance, Pose, Task
 from segmentare.training import trials
+from segmentare.training.engine import Engine
 from segmentare.wishes import Wishes
 
 LEAST_STEPS = 10  #: a budget for fewer is refused
@@ -54,7 +54,7 @@ def make_plan(
         task: What is learned.
         wishes: What the user decided.
         start: Name of the starting weights, or "".
-        speed: Pixels that this machine trains on in a second, as `trials.speed` measures it.
+        speed: Pixels that this machine trains on in a second, as `Engine.speed` measures it.
     """
     reasons: list[str] = []
     if wishes.code and isinstance(task, Pose):
@@ -179,14 +179,14 @@ def _loss(
 
 
 def time_plan(
-    plan: Plan, batches: Batches, network: Network, spent: float, *, chosen: str | None = None
+    plan: Plan, batches: Batches, engine: Engine, spent: float, *, chosen: str | None = None
 ) -> Plan:
     """Time a few steps in each precision that this machine supports, and set steps and the rest.
 
     Args:
         plan: From `make_plan`.
         batches: The real ones, so that the time of the data counts too.
-        network: Not changed; a copy is timed.
+        engine: Times its steps; its network is not changed.
         spent: Seconds of the budget that are gone already.
         chosen: A precision that the user insists on.
 
@@ -194,12 +194,12 @@ def time_plan(
         BudgetError: The budget is too short for `LEAST_STEPS` steps.
     """
     reasons = list(plan.reasons)
-    names = [chosen] if chosen else trials.precisions()
+    names = [chosen] if chosen else engine.precisions()
     began = time.perf_counter()
     if plan.budget is None and (chosen or len(names) == 1):
         timed = {names[0]: 0.0}
     else:
-        tried = {name: trials.try_steps(name, plan, batches, network) for name in names}
+        tried = {name: engine.try_steps(name, plan, batches) for name in names}
         timed = {
             name: seconds for name, (seconds, loss) in tried.items() if trials.is_right(loss, tried)
         }
@@ -216,7 +216,7 @@ def time_plan(
                 f"gone, so {max(steps, 0)} remain. Give at least "
                 f"{math.ceil((spent + 2 * LEAST_STEPS * seconds) / _USED)} s, or a smaller --size."
             )
-    reasons.append(trials.say_times(timed, precision, plan.batch))
+    reasons.append(trials.say_times(timed, precision, plan.batch, engine.device()))
     reasons.append(
         f"Steps: {steps} of {plan.batch} images, every image about "
         f"{max(1, round(steps * plan.batch / len(batches.samples)))} times."

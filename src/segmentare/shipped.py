@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from segmentare.checkpoint import Arrays
 
 SHIPPED = Path(__file__).parent / "weights"
@@ -28,3 +31,18 @@ def seen_by_start(start: str) -> list[str]:
     if start != "default":
         return []
     return [str(content) for content in read_card()["seen"]]
+
+
+def fit(array: NDArray[np.generic], shape: tuple[int, ...]) -> NDArray[np.generic] | None:
+    """Return a copy of `array` in `shape`, its input channels adapted, or None if that fails."""
+    if array.shape == shape:
+        return np.array(array)
+    same_but_inputs = (
+        array.ndim == len(shape) == 4
+        and array.shape[0] == shape[0]
+        and array.shape[2:] == shape[2:]
+    )
+    if not same_but_inputs:
+        return None
+    mean = array.mean(axis=1, keepdims=True) * (array.shape[1] / shape[1])
+    return np.repeat(mean, shape[1], axis=1)

@@ -11,11 +11,18 @@ from segmentare import shipped as shipped_weights
 from segmentare.annotations import Category
 from segmentare.checkpoint import save_model
 from segmentare.errors import ModelError
+from segmentare.networks.inference import from_arrays
 from segmentare.tasks import Semantic
-from segmentare.training.start import load_start
+from segmentare.training.start import started
 
 STREET = Semantic(tuple(Category(str(i), (i, i, i)) for i in range(4)))
 DESCRIPTION = {"task": TASK.to_dict()}
+
+
+def load_start(network, spec, start):
+    arrays, name, line = started(weights(network), spec, start)
+    from_arrays(network, arrays)
+    return name, line
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from segmentare.datasets.checkups import Checkup
 from segmentare.engines.loading import Wanted
+from segmentare.frameworks import AUTO
 from segmentare.interfaces import (
     checking,
     converting,
@@ -124,6 +125,7 @@ def _options(options: TrainOptions) -> Options:
         overwrite=options.get("overwrite", False),
         skip_broken=options.get("skip_broken", False),
         skeleton=_skeleton(options.get("skeleton"), options.get("task", "semantic")),
+        framework=options.get("framework", AUTO),
     )
 
 

@@ -181,6 +181,7 @@ def _train(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     command.add_argument("--batch", type=int, help="images per step (8)")
     command.add_argument("--learning-rate", type=float, help="highest rate of AdamW (2e-3)")
     command.add_argument("--precision", choices=("float32", "bfloat16"), help="do not time, take")
+    add_framework(command)
     command.add_argument(
         "--code",
         choices=("center", "flow", "fields"),

@@ -25,7 +25,9 @@ class Log:
         self._columns = (*_COLUMNS, f"val_{headline}")
         self._board: Any = None
         self._started = False
-        if find_spec("tensorboard"):
+        if find_spec("tensorboard") and find_spec(
+            "torch"
+        ):  # some TensorFlows bring the first along
             from torch.utils.tensorboard import SummaryWriter
 
             self._board = SummaryWriter(str(folder / "tensorboard"))

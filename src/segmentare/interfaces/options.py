@@ -44,6 +44,7 @@ class TrainOptions(TypedDict, total=False):
         skip_broken: Leave unusable images out.
         resume: Go on with a run that was stopped.
         overwrite: Replace the run in `out`.
+        framework: What trains: "torch", "tensorflow" or "auto", whichever is installed ("auto").
         reader: Force a layout.
         skeleton: Name of an included skeleton, or a TOML file: the keypoints that people shall
             have.
@@ -75,6 +76,7 @@ class TrainOptions(TypedDict, total=False):
     skip_broken: bool
     resume: bool
     overwrite: bool
+    framework: str
     reader: str | None
     skeleton: Folder | Skeleton | None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segmentare.datasets.base import Dataset
+from segmentare.frameworks import AUTO
 from segmentare.interfaces.evaluation import Evaluation
 from segmentare.interfaces.parts import Parts, Splitting
 from segmentare.plan import Plan
@@ -27,6 +28,8 @@ class Options:
         overwrite: Replace the run in the folder.
         skip_broken: Leave images that cannot be used out instead of stopping.
         skeleton: Keypoints that people shall have; `None` keeps theirs.
+        framework: `torch`, `tensorflow`, or `auto`: PyTorch where it is installed, else TensorFlow;
+            a resumed run goes on in its own.
     """
 
     task: str = "semantic"
@@ -37,6 +40,7 @@ class Options:
     overwrite: bool = False
     skip_broken: bool = False
     skeleton: Skeleton | None = None
+    framework: str = AUTO
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from segmentare.datasets.base import Dataset, Record
 from segmentare.errors import DatasetError, ModelError
 from segmentare.interfaces.chosen_skeletons import open_as
 from segmentare.interfaces.display import Display, duration
+from segmentare.interfaces.engine import framework_of, load_engine, started
 from segmentare.interfaces.loading import Loaded, load
 from segmentare.interfaces.logs import NAME as LOG
 from segmentare.interfaces.logs import Log
@@ -29,17 +30,13 @@ from segmentare.interfaces.machine import describe_machine, now, peak_memory_gb
 from segmentare.interfaces.parts import Parts, choose_parts
 from segmentare.interfaces.runs import SPLIT, read_seen, write_split_file
 from segmentare.interfaces.trained import Options, Run
-from segmentare.networks.inference import from_arrays, fuse, maps_function
-from segmentare.networks.layers import channels_last
-from segmentare.networks.network import Network, build_network
 from segmentare.plan import Plan
 from segmentare.planning import USUAL_SPEED, make_plan, time_plan
 from segmentare.poses import Skeleton
 from segmentare.prediction.predictor import Predictor
 from segmentare.tasks import TASKS
-from segmentare.training import trials
+from segmentare.training.engine import MapsFunction
 from segmentare.training.loop import BEST, Training
-from segmentare.training.start import load_start
 from segmentare.training.state import STATE
 from segmentare.training.tuning import score_on, tune
 from segmentare.wishes import Wishes
@@ -69,6 +66,7 @@ def train(
         BudgetError: The budget is too short.
         ModelError: There is nothing to resume, or starting weights do not fit.
         FileExistsError: `out` holds a run and neither `resume` nor `overwrite` is set.
+        MissingPackageError: The framework, or any, is not installed.
     """
     began = time.perf_counter()
     display, out = display or Display(quiet=True), Path(out)
@@ -79,6 +77,9 @@ def train(
             f"--code is of the tasks instance and pose; got it with the task '{options.task}'. "
             "Leave it out, or add --task instance."
         )
+    earlier = _read_plan(out / PLAN) if options.resume else None
+    framework = framework_of(options.framework, earlier)
+    engine_of = load_engine(framework)
     dataset = open_as(Path(data), options.reader, options.task, _skeleton(out, options))
     display.say(f"Data: {dataset.layout}")
     loaded = load(dataset, dataset.records, display)
@@ -86,17 +87,20 @@ def train(
     parts = choose_parts(
         dataset, loaded, options.splitting, display, out if options.resume else None
     )
-    if options.resume:
-        plan = _read_plan(out / PLAN)
+    if earlier is not None:
+        plan = earlier
     else:
         task = TASKS[options.task].from_categories(dataset.categories, dataset.skeleton)
         speed = USUAL_SPEED
         if wishes.steps is None and wishes.size is None:
-            speed = trials.speed(wishes.spec, task.heads)
+            speed = engine_of.speed(wishes.spec, task.heads)
         some = _some(loaded, parts.train)
         plan = make_plan(some, len(parts.train), task, wishes, options.start, speed)
+        plan = replace(plan, framework=framework)
     task = plan.task
-    network, plan = _network(plan, resume=options.resume)
+    engine = engine_of(plan.spec, task.heads, plan.seed)
+    if not options.resume:  # the state holds all weights, and what they started from may be gone
+        plan = started(engine, plan)
     samples = _prepared(dataset, loaded, parts, plan, display)
     batches = Batches(
         samples[0],
@@ -104,12 +108,12 @@ def train(
         plan.preprocessing,
         plan.augmentation,
         plan.batch,
-        network.stride,
+        plan.spec.stride,
         plan.seed,
     )
     if not options.resume:
         plan = time_plan(
-            plan, batches, network, time.perf_counter() - began, chosen=wishes.precision
+            plan, batches, engine, time.perf_counter() - began, chosen=wishes.precision
         )
         known = options.start in {"default", "none", ""}
         before = () if known else read_seen(Path(options.start)).parts
@@ -120,7 +124,7 @@ def train(
     for line in plan.reasons:
         display.say(line)
     del loaded
-    training = Training(plan, network, batches, _validation(samples[1], plan), out)
+    training = Training(plan, engine, batches, _validation(samples[1], plan), out)
     training.spent = time.perf_counter() - began
     with stop_on_signal(training, display):
         stopped = _run(training, Log(out, plan, task.headline), display, resume=options.resume)
@@ -203,21 +207,6 @@ def _some(loaded: Loaded, names: Sequence[str]) -> list[Sample[Any]]:
     return kept[:: max(1, len(kept) // 200)]
 
 
-def _network(plan: Plan, *, resume: bool) -> tuple[Network, Plan]:
-    import torch
-
-    torch.manual_seed(plan.seed)
-    network = build_network(plan.spec, plan.task.heads)
-    if resume:  # the state holds all weights, and what they started from may be gone
-        return channels_last(network), plan
-    if plan.start in ("", "none"):
-        return channels_last(network), replace(plan, start="")
-    name, line = load_start(network, plan.spec, plan.start)
-    lines = plan.reasons if line in plan.reasons else (*plan.reasons, line)
-    plan = replace(plan, start=name, reasons=lines)
-    return channels_last(network), plan
-
-
 def _prepared(
     dataset: Dataset, loaded: Loaded, parts: Parts, plan: Plan, display: Display
 ) -> tuple[list[Sample[Any]], list[Sample[Any]]]:
@@ -245,11 +234,7 @@ def _validation(samples: list[Sample[Any]], plan: Plan) -> Any:  # noqa: ANN401 
     if not samples:
         return None
 
-    def validate(network: Any) -> float:  # noqa: ANN401  any module
-        device = str(next(network.parameters()).device)
-        maps_of = maps_function(
-            network, plan.task.heads, bfloat16=plan.precision == "bfloat16", device=device
-        )
+    def validate(maps_of: MapsFunction) -> float:
         return score_on(Predictor(maps_of, plan.task, plan.preprocessing), samples)
 
     return validate
@@ -313,9 +298,8 @@ def _finish(
 ) -> Run:
     """Tune the decode on the validation part and write the model."""
     plan, task, out = training.plan, training.plan.task, training.folder
-    from_arrays(training.network, training.best)
-    network = fuse(training.network.cpu())
-    predictor = Predictor(maps_function(network, task.heads), task, plan.preprocessing)
+    maps_of = training.engine.maps_of(training.best, exact=True)
+    predictor = Predictor(maps_of, task, plan.preprocessing)
     validation = None
     if val:
         limit = math.inf if plan.budget is None else max(5.0, 0.04 * plan.budget)

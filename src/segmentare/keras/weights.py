@@ -29,7 +29,7 @@ _NORM = {
 
 def to_arrays(network: Network) -> Arrays:
     """Return the weights and running statistics by name, as PyTorch would write them."""
-    return {name: _outward(variable.numpy()) for name, variable in variables(network)}
+    return {name: outward(variable.numpy()) for name, variable in variables(network)}
 
 
 def from_arrays(network: Network, arrays: Arrays) -> None:
@@ -42,7 +42,7 @@ def from_arrays(network: Network, arrays: Arrays) -> None:
     if network.folded:
         arrays = fold(network, arrays)
     for name, variable in variables(network):
-        variable.assign(_inward(arrays[name]))
+        variable.assign(inward(arrays[name]))
 
 
 def variables(network: Network) -> Iterator[tuple[str, Any]]:
@@ -117,10 +117,11 @@ def _layer(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def _outward(array: NDArray[Any]) -> NDArray[Any]:
+def outward(array: NDArray[Any]) -> NDArray[Any]:
     """Return (height, width, in, out) as (out, in, height, width); other arrays as they are."""
     return np.ascontiguousarray(array.transpose(3, 2, 0, 1)) if array.ndim == 4 else array
 
 
-def _inward(array: NDArray[Any]) -> NDArray[Any]:
+def inward(array: NDArray[Any]) -> NDArray[Any]:
+    """Return (out, in, height, width) as (height, width, in, out); other arrays as they are."""
     return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array

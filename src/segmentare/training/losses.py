@@ -5,7 +5,6 @@ Logits are computed in float32 whatever the precision of the network.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -135,18 +134,7 @@ def total_loss(
     """
     losses = [
         head.weight
-        * LOSSES[head.kind](
-            outputs[head.name].float(), targets[head.name], settings_of(head, settings)
-        )
+        * LOSSES[head.kind](outputs[head.name].float(), targets[head.name], settings.of(head))
         for head in heads
     ]
     return torch.stack(losses).sum()
-
-
-def settings_of(head: Head, settings: LossSettings) -> LossSettings:
-    """Return the settings without category weights for a head that does not tell them apart."""
-    told_apart = {"classes": head.channels, "binary": 2}.get(head.kind)
-    weights = settings.category_weights
-    if weights is None or len(weights) == told_apart:
-        return settings
-    return replace(settings, category_weights=None)
