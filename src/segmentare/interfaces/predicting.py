@@ -196,7 +196,7 @@ class _Images:
         """Predict an image and return how to write it, which gives its line."""
         if not isinstance(source, np.ndarray):
             with contextlib.closing(source):
-                key = model_key(self.run)
+                key = f"{model_key(self.run)} {self.predictor.computed}"
                 images = LargeImages(self.predictor, key, self.out, self.outputs, self.display)
                 row = images.predict(stem, path, source, bar.note)
             return lambda: row

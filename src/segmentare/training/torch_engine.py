@@ -183,6 +183,11 @@ class TorchEngine:
         for name, array in under("optimizer.", state).items():
             number, key = name.split(".", 1)
             numbered.setdefault(int(number), {})[key] = torch.from_numpy(array)
+        # AdamW runs over memory as it lies, so its moments must lie as the weights do.
+        weights = [w for group in self._optimizer.param_groups for w in group["params"]]
+        for place, values in numbered.items():
+            for key in ("exp_avg", "exp_avg_sq"):
+                values[key] = torch.empty_like(weights[place]).copy_(values[key])
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": numbered, "param_groups": groups})
 
