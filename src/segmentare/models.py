@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from segmentare.checkpoint import MODEL, WEIGHTS, load_description
+from segmentare.checkpoint import MODEL, WEIGHTS, load_description, weights_file
 from segmentare.errors import ModelError
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import task_from_dict
@@ -146,6 +146,8 @@ def read_model(folder: str | Path) -> Model:
             f"model.json in {str(folder)!r} must describe task, network and preprocessing; "
             f"{error} is missing or wrong. Copy the folder again, or train anew."
         ) from error
+    if exported is None:
+        weights_file(folder)
     return Model(folder, description, task, preprocessing, exported)
 
 

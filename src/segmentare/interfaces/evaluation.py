@@ -124,8 +124,6 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     opened = open_model(
         run, wanted or Wanted(), flips=flips, examples=lambda m: trial_images(m, [Path(data)])
     )
-    if display is not None:
-        display.say(opened.why)
     predictor = opened.predictor
     if refine:
         predictor = look_again(predictor)
@@ -150,11 +148,14 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     if not records:
         problem = next((p.what for p in dataset.problems if p.stops), "No image is annotated.")
         raise DatasetError(f"{str(data)!r} must hold annotated images. {problem}")
+    seen = read_seen(Path(run))
+    if display is not None:
+        display.say(opened.why)
     return score(
         predictor,
         dataset,
         records,
-        seen=read_seen(Path(run)),
+        seen=seen,
         part=part or "",
         pictures=pictures,
         display=display,
