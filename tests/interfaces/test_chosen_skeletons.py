@@ -15,6 +15,7 @@ from segmentare.datasets import open_dataset
 from segmentare.datasets.as_skeleton import as_skeleton, in_skeleton
 from segmentare.datasets.openpose import read_openpose
 from segmentare.datasets.synthetic_people import draw_people, write_dataset
+from segmentare.engines.loading import Opened
 from segmentare.interfaces.chosen_skeletons import choose_skeleton, open_as, to_toml
 from segmentare.skeletons import SKELETONS, read_skeleton
 from segmentare.tasks import Pose
@@ -175,7 +176,8 @@ def test_a_model_of_your_own_keypoints(mouse, unnamed, run_cli, tmp_path):
 
 def test_predictions_in_other_keypoints(run_cli, refused, monkeypatch, tmp_path):
     fake = Fake(Pose(COCO))
-    monkeypatch.setattr("segmentare.networks.inference.load", lambda *_, **__: fake)
+    opened = Opened(fake, "torch", "f32", "Engine: torch f32.")
+    monkeypatch.setattr("segmentare.interfaces.predicting.open_model", lambda *_, **__: opened)
     image = draw_people(0, (96, 128)).image.copy()
     image[0, 0] = 0
     Image.fromarray(image).save(tmp_path / "a.png")

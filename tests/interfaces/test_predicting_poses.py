@@ -15,6 +15,7 @@ from untrained import write_model
 
 from segmentare.datasets.openpose import read_openpose
 from segmentare.datasets.synthetic_people import draw_people
+from segmentare.engines.loading import Opened
 from segmentare.errors import DatasetError
 from segmentare.interfaces import api, cli
 from segmentare.interfaces.filming import VideoOutputs
@@ -44,7 +45,8 @@ def fake(monkeypatch):
 
     def put(task, **options):
         made = Fake(task, **options)
-        monkeypatch.setattr("segmentare.networks.inference.load", lambda *_, **__: made)
+        opened = Opened(made, "torch", "f32", "Engine: torch f32.")
+        monkeypatch.setattr("segmentare.interfaces.predicting.open_model", lambda *_, **__: opened)
         return made
 
     return put

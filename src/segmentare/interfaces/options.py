@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from segmentare.poses import Skeleton
+if TYPE_CHECKING:
+    from segmentare.poses import Skeleton
+
 
 Folder = str | Path
 SizeText = str | int | tuple[int, int]

@@ -105,7 +105,6 @@ def predict(  # noqa: PLR0913  one argument per option of the command line
     opened = open_model(
         run, wanted or Wanted(), flips=flips, examples=lambda model: trial_images(model, places)
     )
-    display.say(opened.why)
     predictor = opened.predictor
     outputs.check(predictor.task.name)
     mine: Skeleton | None = getattr(predictor.task, "skeleton", None)
@@ -115,7 +114,7 @@ def predict(  # noqa: PLR0913  one argument per option of the command line
         predictor = look_again(predictor)
     result = Predictions()
     if places or not videos:
-        _Images(predictor, Path(run), out, outputs, display).predict(places, result)
+        _Images(predictor, Path(run), out, outputs, display, opened.why).predict(places, result)
     alone = len(videos) == 1 and not places
     for video in videos:
         try:
@@ -156,11 +155,13 @@ class _Images:
     out: Path
     outputs: Outputs
     display: Display
+    why: str
 
     def predict(self, places: Sequence[Path], result: Predictions) -> None:
         """Predict the images at some places; what was done, also up to a Ctrl-C, goes there."""
         found, task = find_images(places), self.predictor.task
         _refuse_existing(self.out, found, self.outputs, self.predictor)
+        self.display.say(self.why)
         writer = writer_for(self.out, task, self.outputs)
         self.out.mkdir(parents=True, exist_ok=True)
         writer.start([file_name(stem, path) for stem, path in found.items()])
