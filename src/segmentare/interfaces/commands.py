@@ -160,7 +160,6 @@ def export(options: argparse.Namespace) -> int:
         options.to,
         options.data,
         options.out,
-        int8=options.int8,
         images=options.images,
         reader=options.reader,
         overwrite=options.overwrite,

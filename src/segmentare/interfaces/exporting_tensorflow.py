@@ -1,4 +1,4 @@
-"""`segmentare export --to savedmodel|litert`: written, run, compared with the model, and kept."""
+"""`segmentare export --to savedmodel`: written, run, compared with the model, and kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from segmentare.interfaces.runs import read_split_parts
 from segmentare.loading import load
 from segmentare.prediction.predictor import Predictor
 
-TITLES = {"savedmodel": "SavedModel", "litert": "LiteRT"}
+TITLES = {"savedmodel": "SavedModel"}
 
 PARITY = "parity.json"  #: how an export was compared with its model
 
@@ -54,7 +54,6 @@ def export(  # noqa: PLR0913  one argument per option of the command line
     data: str | Path,
     out: str | Path | None = None,
     *,
-    int8: bool = False,
     images: int = 24,
     reader: str | None = None,
     overwrite: bool = False,
@@ -64,10 +63,9 @@ def export(  # noqa: PLR0913  one argument per option of the command line
 
     Args:
         run: What a training left.
-        to: `savedmodel` or `litert`.
+        to: `savedmodel`.
         data: Annotated images to compare on; of the run's own data those of its test part.
         out: A new folder; `None`: beside the run, with the format behind its name.
-        int8: Keep the weights of a LiteRT file as 8-bit integers.
         images: To compare on, at most.
         reader: Of the dataset.
         overwrite: Replace an earlier export.
@@ -79,18 +77,18 @@ def export(  # noqa: PLR0913  one argument per option of the command line
         MissingPackageError: TensorFlow is not installed.
         DatasetError: There are no annotated images to compare on.
         FileExistsError: `out` is there already.
-        ValueError: There is no such format, or it cannot be quantized.
+        ValueError: There is no such format.
     """
     display, run = display or Display(quiet=True), Path(run)
-    _check(run, to, int8=int8)
-    target = _target(run, f"{to}-int8" if int8 else to, out, overwrite=overwrite)
+    _check(run, to)
+    target = _target(run, to, out, overwrite=overwrite)
     model = load(run)
     samples = _samples(model, run, Path(data), reader, images)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
         folder = Path(temporary) / "export"
         display.say(f"Writing {TITLES[to]} ...")
-        readers = _write(run, to, folder, int8=int8)
+        readers = _write(run, to, folder)
         display.say(f"Comparing on {len(samples)} images ...")
         found = tuple(compare(model, name, reader, samples) for name, reader in readers.items())
         _refuse_mismatch(found)
@@ -105,11 +103,9 @@ def export(  # noqa: PLR0913  one argument per option of the command line
     return result
 
 
-def _check(run: Path, to: str, *, int8: bool) -> None:
+def _check(run: Path, to: str) -> None:
     if to not in TITLES:
         raise ValueError(f"A model is exported to one of {', '.join(TITLES)}; got {to!r}.")
-    if int8 and to != "litert":
-        raise ValueError(f"Only --to litert can be quantized to int8; got --to {to}.")
     choose_framework("tensorflow")
     if "export" in load_description(run):
         raise ModelError(
@@ -158,32 +154,25 @@ def _samples(
     return samples
 
 
-def _write(run: Path, to: str, folder: Path, *, int8: bool) -> dict[str, Reader]:
+def _write(run: Path, to: str, folder: Path) -> dict[str, Reader]:
     """Write an export with its `model.json`; what reads it comes back, by the name of the way."""
     from segmentare.keras import exports
     from segmentare.keras.inference import restore
 
     found = restore(run)
     folder.mkdir(parents=True)
-    if to == "savedmodel":
-        files = exports.write_savedmodel(found, folder)
-    else:
-        files = exports.write_litert(found, folder, int8=int8)
+    files = exports.write_savedmodel(found, folder)
     facts = {
         "format": to,
-        "precision": "int8" if int8 else "f32",
+        "precision": "f32",
         "files": {name: exports.checksum(folder / name) for name in files},
         "multiple": 1,
         "flips": False,
     }
     write_json(folder / MODEL, {**found.description, exports.EXPORT: facts})
     predictor = load(folder)
-    readers: dict[str, Reader] = {f"{to} {facts['precision']}": predictor}
-    if to == "savedmodel":
-        readers["savedmodel serving_default"] = exports.Server(
-            predictor, folder, found.network.stride
-        )
-    return readers
+    server = exports.Server(predictor, folder, found.network.stride)
+    return {f"{to} f32": predictor, f"{to} serving_default": server}
 
 
 def _readme(model: Predictor[Any], to: str, result: Export) -> str:
@@ -201,15 +190,6 @@ def _readme(model: Predictor[Any], to: str, result: Export) -> str:
             "keypoints coarse ones, and `content`, the part of the network's input that the image",
             "covers. The signature",
             f"`maps` is the network alone, for images that are normalized: {normal}.",
-        ),
-        "litert": (
-            '    runner = Interpreter("network.tflite").get_signature_runner("maps")',
-            "    maps = runner(images=image[None])",
-            "",
-            f"takes float32 of shape (N, H, W, {preprocessing.channels}) of any size, with",
-            f"{normal} in each channel,",
-            "resampled to about as many pixels as the model was trained on:",
-            f"{preprocessing.size[0]} x {preprocessing.size[1]}.",
         ),
     }
     lines = [
