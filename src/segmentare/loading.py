@@ -17,7 +17,7 @@ def load(
 
     Args:
         folder: What `segmentare train --out` made, in whichever framework, or an export of it to
-            savedmodel or litert, which only TensorFlow opens.
+            savedmodel, which only TensorFlow opens.
         flips: Average over four mirrors of the image.
         framework: `torch`, `tensorflow`, or `auto`: PyTorch where it is installed, else TensorFlow.
         device: `auto` (a GPU where there is one), `cpu`, `cuda`, or `mps` (PyTorch only).

@@ -53,8 +53,8 @@ class Exported:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read what `to_dict` wrote."""
         files = {str(name): str(content) for name, content in data["files"].items()}
-        if not files or any(Path(name).name != name for name in files):
-            raise ValueError(f"files must be names of files beside it, not {sorted(files)}")
+        if not files or any(".." in Path(n).parts or Path(n).is_absolute() for n in files):
+            raise ValueError(f"files must be names of files in its folder, not {sorted(files)}")
         return cls(
             str(data["format"]),
             str(data["precision"]),

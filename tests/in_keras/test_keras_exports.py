@@ -1,4 +1,4 @@
-"""SavedModel and LiteRT: what they answer is what the model answers, on images of any size."""
+"""SavedModel: what it answers is what the model answers, on images of any size."""
 
 import json
 from dataclasses import replace
@@ -86,27 +86,12 @@ def test_a_server_sees_what_a_predictor_sees(case, tmp_path):
             assert far.max() < 3e-2 * scale, (head, size)
 
 
-@pytest.mark.parametrize("case", ["fit", "native", "vectors", "keypoints"])
-def test_litert_answers_as_the_model_does(case, tmp_path):
-    model = write_model(tmp_path / "model", case)
-    predictor = segmentare.load(model, framework="tensorflow")
-    assert exports.write_litert(inference.restore(model), tmp_path) == (exports.LITERT,)
-    maps_of = exports.open_litert(tmp_path / exports.LITERT, predictor.task.heads, 1)
-    rng = np.random.default_rng(0)
-    for shape in [(1, 64, 96, 3), (3, 32, 64, 3), (1, 45, 70, 3), (1, 1, 1, 3)]:
-        batch = rng.standard_normal(shape).astype(np.float32)
-        expected, found = predictor.maps_of(batch), maps_of(batch)
-        for head, maps in expected.items():
-            np.testing.assert_allclose(found[head], maps, rtol=0, atol=1e-5, err_msg=head)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [("savedmodel",), ("litert",), ("litert", "--int8")])
-def test_an_export_is_a_model(run_cli, refused, model, photos, tmp_path, words):
+def test_an_export_is_a_model(run_cli, refused, model, photos, tmp_path):
     out = tmp_path / "small"
-    ask = ("export", model, "--to", *words, "--data", photos, "--out", out, "--images", 4)
+    ask = ("export", model, "--to", "savedmodel", "--data", photos, "--out", out, "--images", 4)
     assert run_cli(*ask, "--quiet")[0] == 0
-    (report,) = [json.loads((out / PARITY).read_text())]
+    report = json.loads((out / PARITY).read_text())
     assert report["parity"][0]["images"] == 4
     assert report["machine"]["tensorflow"] == tf.__version__
     assert "segmentare predict FOLDER" in (out / "README.md").read_text()
@@ -114,17 +99,12 @@ def test_an_export_is_a_model(run_cli, refused, model, photos, tmp_path, words):
     assert len(list((tmp_path / "masks").rglob("*.png"))) == len(images(photos))
 
     assert "or --overwrite" in refused(*ask, "--quiet")
-    assert "export already" in refused("export", out, "--to", "litert", "--data", photos)
-    damaged = next(path for path in out.rglob("*") if path.suffix in {".tflite", ".pb"})
+    assert "export already" in refused("export", out, "--to", "savedmodel", "--data", photos)
+    damaged = out / "saved_model.pb"
     damaged.write_bytes(damaged.read_bytes()[:-50])
     assert "checksum" in refused("predict", out, photos, "--out", tmp_path / "again")
     damaged.unlink()
     assert "must hold" in refused("predict", out, photos, "--out", tmp_path / "again")
-
-
-def test_only_litert_is_quantized(refused, model, photos):
-    said = refused("export", model, "--to", "savedmodel", "--int8", "--data", photos)
-    assert "Only --to litert" in said
 
 
 def test_an_export_for_another_runtime(model):
@@ -139,19 +119,14 @@ def test_files_that_are_no_export(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"no graph")
     with pytest.raises(ModelError, match="must hold a SavedModel"):
         exports.open_savedmodel(tmp_path, ())
-    (tmp_path / "x.tflite").write_bytes(b"no graph either")
-    with pytest.raises(ModelError, match="must be a LiteRT file"):
-        exports.open_litert(tmp_path / "x.tflite", ())
 
 
 @pytest.mark.parametrize(
     ("found", "complaint"),
     [
-        (Compared("litert f32", 1, {"x": 2e-4}, 100, 0), "maps differ by up to 0.0002"),
-        (Compared("litert f32", 1, {"x": 0.0}, 100, 1), "1.000 % of the pixels"),
+        (Compared("savedmodel f32", 1, {"x": 2e-4}, 100, 0), "maps differ by up to 0.0002"),
+        (Compared("savedmodel f32", 1, {"x": 0.0}, 100, 1), "1.000 % of the pixels"),
         (Compared("savedmodel serving_default", 1, {"x": 0.1}, 100_000, 3), ""),
-        (Compared("litert int8", 1, {"x": 0.1}, 100, 30, "dice", 0.9, 0.895), ""),
-        (Compared("litert int8", 1, {"x": 0.1}, 100, 30, "dice", 0.9, 0.88), "falls by 0.0200"),
     ],
 )
 def test_what_is_not_kept(found, complaint):

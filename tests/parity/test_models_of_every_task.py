@@ -81,8 +81,10 @@ def test_a_model_written_by_keras_is_one_of_pytorch(tmp_path):
     assert all(np.array_equal(ours[key], arrays[key]) for key in arrays)
     assert json.loads((tmp_path / "ours" / "model.json").read_text())["network"]
     image = np.random.default_rng(1).integers(0, 255, (40, 40, 3), np.uint8)
-    expected = load(folder, framework="torch").maps(image)["x"]
-    assert np.array_equal(load(tmp_path / "ours", framework="torch").maps(image)["x"], expected)
+    expected = load(folder, framework="torch").maps(image)["object"]
+    assert np.array_equal(
+        load(tmp_path / "ours", framework="torch").maps(image)["object"], expected
+    )
 
 
 PICTURES = {

@@ -149,7 +149,7 @@ def _agreed(wanted: Wanted) -> Wanted:
 
 
 def _is_for_tensorflow(model: Model, wanted: Wanted) -> bool:
-    if model.format in ("savedmodel", "litert") or wanted.framework == "tensorflow":
+    if model.format == "savedmodel" or wanted.framework == "tensorflow":
         return True
     nothing = wanted == Wanted(device=wanted.device) and not candidates(model)
     return nothing and model.exported is None and installed("tensorflow")

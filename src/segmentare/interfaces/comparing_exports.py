@@ -15,7 +15,6 @@ from segmentare.prediction.predictor import Predictor, Reading
 
 MAPS = 1e-4  #: most that a value of a map in float32 may differ
 PIXELS = 1e-4  #: share of the pixels (or keypoints) that may differ in float32
-LOSS = 0.01  #: most that the main score may fall by int8
 
 
 class Reader(Protocol):
@@ -61,9 +60,6 @@ class Compared:
 
     def complaint(self) -> str:
         """Return what is wrong with the export, "" where nothing is."""
-        if self.computed.endswith("int8"):
-            lost = self.before - self.after
-            return f"{self.score} falls by {lost:.4f}, more than {LOSS}" if lost > LOSS else ""
         largest = max(self.largest.values(), default=0.0)
         # What serves pixels resamples them itself, and rounds some of them to the other side.
         if largest > MAPS and "serving" not in self.computed:

@@ -1,4 +1,4 @@
-"""`segmentare export --to savedmodel|litert`: written, run, compared with the model, and kept."""
+"""`segmentare export --to savedmodel`: written, run, compared with the model, and kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from segmentare.interfaces.runs import read_split_parts
 from segmentare.loading import load
 from segmentare.prediction.predictor import Predictor
 
-TITLES = {"savedmodel": "SavedModel", "litert": "LiteRT"}
+TITLES = {"savedmodel": "SavedModel"}
 
 PARITY = "parity.json"  #: how an export was compared with its model
 
@@ -60,11 +60,10 @@ def export(
 
     Args:
         run: What a training left.
-        to: `savedmodel` or `litert`.
+        to: `savedmodel`.
         out: A new folder; `None`: beside the run, with the format behind its name.
         options: What is exported, and how it is checked. The data must be annotated images, of the
-            run's own data its test part; int8 keeps the weights of a LiteRT file as 8-bit integers,
-            which needs no calibration.
+            run's own data its test part.
         display: Where progress is shown; `None` shows nothing.
 
     Raises:
@@ -76,21 +75,20 @@ def export(
         ValueError: There is no such format, or it cannot be made as is wanted.
     """
     options = options or ExportOptions()
-    int8 = options.int8
     display, run = display or Display(quiet=True), Path(run)
-    _check(run, to, int8=int8)
+    _check(run, to)
     if options.data is None:
         raise ValueError(f"Annotated images to compare on are needed for --to {to}. Give --data.")
-    if options.flips:
-        raise ValueError(f"The mirrors of --flips cannot be part of --to {to}. Leave it out.")
-    target = _target(run, f"{to}-int8" if int8 else to, out, overwrite=options.overwrite)
+    if options.flips or options.int8:
+        raise ValueError(f"--flips and --int8 cannot be part of --to {to}. Leave them out.")
+    target = _target(run, to, out, overwrite=options.overwrite)
     model = load(run)
     samples = _samples(model, run, Path(options.data), options.reader, options.images)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
         folder = Path(temporary) / "export"
         display.say(f"Writing {TITLES[to]} ...")
-        readers = _write(run, to, folder, int8=int8)
+        readers = _write(run, to, folder)
         display.say(f"Comparing on {len(samples)} images ...")
         found = tuple(compare(model, name, reader, samples) for name, reader in readers.items())
         _refuse_mismatch(found)
@@ -105,11 +103,9 @@ def export(
     return result
 
 
-def _check(run: Path, to: str, *, int8: bool) -> None:
+def _check(run: Path, to: str) -> None:
     if to not in TITLES:
         raise ValueError(f"A model is exported to one of {', '.join(TITLES)}; got {to!r}.")
-    if int8 and to != "litert":
-        raise ValueError(f"Only --to litert can be quantized to int8; got --to {to}.")
     choose_framework("tensorflow")
     if "export" in load_description(run):
         raise ModelError(
@@ -158,32 +154,25 @@ def _samples(
     return samples
 
 
-def _write(run: Path, to: str, folder: Path, *, int8: bool) -> dict[str, Reader]:
+def _write(run: Path, to: str, folder: Path) -> dict[str, Reader]:
     """Write an export with its `model.json`; what reads it comes back, by the name of the way."""
     from segmentare.keras import exports
     from segmentare.keras.inference import restore
 
     found = restore(run)
     folder.mkdir(parents=True)
-    if to == "savedmodel":
-        files = exports.write_savedmodel(found, folder)
-    else:
-        files = exports.write_litert(found, folder, int8=int8)
+    files = exports.write_savedmodel(found, folder)
     facts = {
         "format": to,
-        "precision": "int8" if int8 else "f32",
+        "precision": "f32",
         "files": {name: exports.checksum(folder / name) for name in files},
         "multiple": 1,
         "flips": False,
     }
     write_json(folder / MODEL, {**found.description, exports.EXPORT: facts})
     predictor = load(folder)
-    readers: dict[str, Reader] = {f"{to} {facts['precision']}": predictor}
-    if to == "savedmodel":
-        readers["savedmodel serving_default"] = exports.Server(
-            predictor, folder, found.network.stride
-        )
-    return readers
+    server = exports.Server(predictor, folder, found.network.stride)
+    return {f"{to} f32": predictor, f"{to} serving_default": server}
 
 
 def _readme(model: Predictor[Any], to: str, result: Export) -> str:
@@ -201,15 +190,6 @@ def _readme(model: Predictor[Any], to: str, result: Export) -> str:
             "keypoints coarse ones, and `content`, the part of the network's input that the image",
             "covers. The signature",
             f"`maps` is the network alone, for images that are normalized: {normal}.",
-        ),
-        "litert": (
-            '    runner = Interpreter("network.tflite").get_signature_runner("maps")',
-            "    maps = runner(images=image[None])",
-            "",
-            f"takes float32 of shape (N, H, W, {preprocessing.channels}) of any size, with",
-            f"{normal} in each channel,",
-            "resampled to about as many pixels as the model was trained on:",
-            f"{preprocessing.size[0]} x {preprocessing.size[1]}.",
         ),
     }
     lines = [

@@ -142,7 +142,7 @@ class ExportSettings(TypedDict, total=False):
         data: Dataset or images to compare the export on; left out, noise.
         reader: Of the dataset.
         images: To compare on, at most (24).
-        int8: Quantize to 8-bit integers (OpenVINO and LiteRT).
+        int8: Quantize to 8-bit integers (OpenVINO only).
         calibrate: Images to calibrate int8 on, at most (64).
         most_lost: How much of the main score int8 may cost (0.01).
         flips: Predictions of the export average four mirrors of the image.

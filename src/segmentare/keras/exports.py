@@ -1,11 +1,8 @@
-"""A model folder's network as a SavedModel or a LiteRT file, and back as a function to maps."""
+"""A model folder's network as a SavedModel, and back as a function to maps."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from segmentare.checkpoint import write_bytes
 from segmentare.errors import ModelError
 from segmentare.geometry import Image
 from segmentare.keras.inference import MapsFunction, Restored, finite
@@ -26,7 +22,6 @@ from segmentare.tasks import task_from_dict
 from segmentare.tasks.base import Head, Maps
 
 EXPORT = "export"  #: entry of `model.json` that only exports have
-LITERT = "network.tflite"
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -42,39 +37,6 @@ def write_savedmodel(found: Restored, folder: Path) -> tuple[str, ...]:
     written = (path for path in folder.rglob("*") if path.is_file())
     names = sorted(str(path.relative_to(folder)) for path in written)
     return tuple(sorted(names, key=lambda name: name != "saved_model.pb"))
-
-
-def write_litert(found: Restored, folder: Path, *, int8: bool = False) -> tuple[str, ...]:
-    """Write a LiteRT file: normalized float32 images (N, H, W, C) in, activated maps out.
-
-    Args:
-        found: The model.
-        folder: Made if it is missing.
-        int8: Keep the weights as 8-bit integers; activations are quantized while it runs, each by
-            its own range ("dynamic range"), so nothing has to be calibrated.
-
-    Raises:
-        ModelError: The network has no counterpart in LiteRT.
-    """
-    with tempfile.TemporaryDirectory() as temporary:  # only from there are variables made constants
-        write_savedmodel(found, Path(temporary))
-        converter = tf.lite.TFLiteConverter.from_saved_model(temporary, signature_keys=["maps"])
-        content = _converted(converter, int8=int8)
-    write_bytes(folder / LITERT, content)
-    return (LITERT,)
-
-
-def _converted(converter: Any, *, int8: bool) -> bytes:  # noqa: ANN401  TensorFlow's
-    if int8:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    try:
-        content: bytes = converter.convert()
-    except (RuntimeError, ValueError) as error:
-        cause = (str(error).strip().splitlines() or ["unknown"])[0].rstrip(".")
-        raise ModelError(
-            f"This network cannot be made into a LiteRT file: {cause}. Export to savedmodel."
-        ) from error
-    return content
 
 
 def open_savedmodel(folder: Path, heads: tuple[Head, ...]) -> MapsFunction:
@@ -123,29 +85,6 @@ def _load_savedmodel(folder: Path) -> Any:  # noqa: ANN401  TensorFlow's
             f"it has {sorted(loaded.signatures)}. Export the model again."
         )
     return loaded
-
-
-def open_litert(file: Path, heads: tuple[Head, ...], threads: int | None = None) -> MapsFunction:
-    """Return the function from normalized images (N, H, W, C) to maps of a LiteRT file.
-
-    Raises:
-        ModelError: It is damaged.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the class will move to another package one day
-            interpreter = tf.lite.Interpreter(str(file), num_threads=threads)
-        runner = interpreter.get_signature_runner("maps")
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ModelError(
-            f"{str(file)!r} must be a LiteRT file; it is damaged. Copy the folder again, or export "
-            "the model again."
-        ) from error
-
-    def maps_of(images: NDArray[np.float32]) -> Maps:
-        return _channels_first(runner(images=images), heads)
-
-    return maps_of
 
 
 def _channels_first(outputs: dict[str, Any], heads: tuple[Head, ...]) -> Maps:
@@ -207,11 +146,9 @@ def load_export(folder: Path, description: Mapping[str, Any], *, flips: bool) ->
     _verify(folder, sums)
     if format_ == "savedmodel":
         maps_of = open_savedmodel(folder, task.heads)
-    elif format_ == "litert":
-        maps_of = open_litert(folder / LITERT, task.heads, os.cpu_count())
     else:
         raise ModelError(
-            f"TensorFlow opens exports to savedmodel and litert; {str(folder)!r} is one to "
+            f"TensorFlow opens exports to savedmodel; {str(folder)!r} is one to "
             f"{format_!r}. Predict with the runtime that it was made for."
         )
     return Predictor(maps_of, task, preprocessing, flips)
