@@ -116,6 +116,8 @@ def open_dataset(
 def open_richest(root: Path | str, reader: str | None = None) -> FileDataset:
     """Open a folder for the task that keeps most of what it holds: stuff and things, or objects.
 
+    One without any mask is opened for its keypoints, where it has some.
+
     Args:
         root: The folder.
         reader: As in `open_dataset`.
@@ -130,11 +132,22 @@ def open_richest(root: Path | str, reader: str | None = None) -> FileDataset:
             return open_dataset(root, reader, KEYPOINT_TASKS[0])
         except DatasetError:
             return open_dataset(root, reader)  # says what is wrong
-    if found.rule is not None or not found.records:  # masks of categories
+    if not found.records:
+        return _with_keypoints(root, reader) or found
+    if found.rule is not None:  # masks of categories
         return found
     return open_dataset(
         root, found.reader, "panoptic" if found.reader in WITH_STUFF else "instance"
     )
+
+
+def _with_keypoints(root: Path | str, reader: str | None) -> FileDataset | None:
+    """Return the folder as one of keypoints, `None` where no image has any."""
+    try:
+        found = open_dataset(root, reader, KEYPOINT_TASKS[0])
+    except DatasetError:
+        return None
+    return found if found.records else None
 
 
 def _open(name: str, root: Path, options: Mapping[str, Any]) -> FileDataset | None:
