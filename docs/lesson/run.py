@@ -22,13 +22,8 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 
-#: What a notebook imports and a machine may not have.
-NEEDS = {
-    "body-lab": ("torch",),
-    "semantic-pytorch": ("torch",),
-    "semantic-tensorflow": ("tensorflow", "torch"),
-    "skeletons": ("torch",),
-}
+#: What a notebook imports and a machine may not have; for the others either framework will do.
+NEEDS = {"semantic-pytorch": ("torch",), "semantic-tensorflow": ("tensorflow",)}
 
 Cell = dict[str, Any]
 
