@@ -49,16 +49,11 @@ def areas(poses: Poses, known: Flags) -> NDArray[np.int64]:
 def draw_heatmaps(poses: Poses, shape: Size, stride: int) -> Floats:
     """Return one map of bumps for each keypoint, (K, h, w)."""
     known = labeled(poses)
-    maps = np.stack(
-        [
-            grouping.draw_bumps(
-                Objects(poses.keypoints[:, k, :2].astype(np.float64), areas(poses, known[:, k])),
-                shape,
-                stride,
-            )
-            for k in range(known.shape[1])
-        ]
-    )
+    parts = known.shape[1]
+    kinds = np.repeat(np.arange(parts), len(known))
+    points = poses.keypoints[..., :2].swapaxes(0, 1).reshape(-1, 2).astype(np.float64)
+    sizes = np.where(known.T, np.maximum(poses.areas, 1), 0).astype(np.int64).ravel()
+    maps = grouping.draw_bumps_of_kinds(Objects(points, sizes), kinds, parts, shape, stride)
     blank(maps, poses, ~known, stride)
     return maps
 
@@ -125,19 +120,23 @@ def _owners(
     nearest = np.full(shape, np.inf)
     owner = np.full(shape, -1, np.intp)
     first = (stride - 1) / 2
+    across = (np.arange(shape[1]) * stride + first - anchors[:, [0]]) ** 2
+    down = (np.arange(shape[0]) * stride + first - anchors[:, [1]]) ** 2
+    reach = np.maximum(radii, stride)[:, None]
+    low = np.maximum(np.ceil((anchors - reach - first) / stride), 0)
+    high = np.minimum(np.floor((anchors + reach - first) / stride) + 1, shape[::-1])
     for i in np.flatnonzero(np.isfinite(anchors).all(axis=1)).tolist():
-        reach = max(radii[i], stride)
-        box = np.concatenate([anchors[i] - reach, anchors[i] + reach])
-        rows, columns = window(box, shape, stride)
-        x = np.arange(columns.start, columns.stop) * stride + first - anchors[i, 0]
-        y = np.arange(rows.start, rows.stop) * stride + first - anchors[i, 1]
-        far = x**2 + y[:, None] ** 2
+        rows = slice(int(low[i, 1]), int(max(high[i, 1], 0)))
+        columns = slice(int(low[i, 0]), int(max(high[i, 0], 0)))
+        far = across[i, columns] + down[i, rows, None]
         if not far.size:
             continue
-        inside = far <= max(radii[i] ** 2, far.min() + 1e-6)  # one cell at least
-        far = far / radii[i] ** 2
-        mine = inside & (far < nearest[rows, columns])
-        nearest[rows, columns][mine] = far[mine]
+        squared = radii[i] ** 2
+        far[far > max(squared, far.min() + 1e-6)] = np.inf  # one cell at least is inside
+        far /= squared
+        window = nearest[rows, columns]
+        mine = far < window
+        window[mine] = far[mine]
         owner[rows, columns][mine] = i
     return owner
 
