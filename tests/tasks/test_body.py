@@ -16,7 +16,7 @@ from check_task import (
 from drawn_poses import COCO, people, with_silhouettes
 
 from segmentare.annotations import UNLABELED, Segmentation
-from segmentare.tasks import Body
+from segmentare.tasks import Body, encodings
 
 BODY = Body(COCO)
 
@@ -255,3 +255,15 @@ def test_settings_survive_the_model_file():
     with pytest.raises(ValueError, match="'body' needs images with keypoints"):
         Body.from_categories(BODY.categories)
     assert Body.from_categories(BODY.categories, COCO) == BODY
+
+
+def test_cells_on_an_outline_say_how_much_of_them_is_inside():
+    inside = np.zeros((5, 6), np.float32)
+    inside[:3, :3] = 1
+    inside[4, 5] = np.nan
+    shares = encodings.coverage(inside, 2)
+    assert shares[0].tolist() == [1, 0.5, 0]
+    assert shares[1].tolist() == [0.5, 0.25, 0]
+    assert shares[2, :2].tolist() == [0, 0]
+    assert np.isnan(shares[2, 2])
+    assert encodings.coverage(inside, 1) is inside

@@ -19,6 +19,7 @@ from segmentare.tasks.grouping import Objects
 from segmentare.tasks.pose import PEOPLE, check_skeleton, keypoint_head, needed, vector_head
 
 Points = NDArray[np.float64]
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Body(Task[Poses]):
     """
 
     name = "body"
-    stride = 2
+    stride = 4
     skeleton: Skeleton
     categories: tuple[Category, ...] = PEOPLE
     unit: float = 32.0
@@ -92,7 +93,7 @@ class Body(Task[Poses]):
     @property
     def heads(self) -> tuple[Head, ...]:
         return (
-            Head("object", 1, "binary"),
+            Head("object", 1, "binary", weight=3.0),
             Head("center", 1, "heatmap", weight=200.0),
             Head("offset", 2, "vectors"),
             keypoint_head(self.skeleton),
@@ -192,9 +193,8 @@ def _encode_silhouettes(poses: Poses, centers: Points, shape: Size, stride: int)
     cells = encodings.subsample(whole, stride)
     bumps = grouping.draw_bumps(sized, shape, stride)
     bumps[(category == UNLABELED) | ((category > 0) & (cells == 0))] = np.nan  # a crowd
-    inside = np.where(category == UNLABELED, np.nan, category > 0)
     return {
-        "object": inside.astype(np.float32)[None],
+        "object": _covered(poses.segmentation.category, stride),
         "center": bumps[None],
         "offset": grouping.offsets(cells, sized, stride),
     }
@@ -202,10 +202,14 @@ def _encode_silhouettes(poses: Poses, centers: Points, shape: Size, stride: int)
 
 def _encode_pixels(category: NDArray[np.uint8], shape: Size, stride: int) -> Maps:
     """Return what pixels of people tell where nobody knows whose each is."""
-    cells = encodings.subsample(category, stride)
-    inside = np.where(cells == UNLABELED, np.nan, cells > 0).astype(np.float32)
+    inside = _covered(category, stride)[0]
     return {
         "object": inside[None],
         "center": np.where(inside == 0, np.float32(0), np.float32(np.nan))[None],
         "offset": np.full((2, *shape), np.nan, np.float32),
     }
+
+
+def _covered(category: NDArray[np.uint8], stride: int) -> Floats:
+    inside = np.where(category == UNLABELED, np.float32(np.nan), np.float32(1) * (category > 0))
+    return encodings.coverage(inside, stride)[None]

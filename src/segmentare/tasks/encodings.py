@@ -23,6 +23,27 @@ def subsample(labels: Image, stride: int) -> Image:
     return cells
 
 
+def coverage(inside: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
+    """Return the share of every cell that lies inside, so that an outline is finer than cells.
+
+    Args:
+        inside: 1 inside, 0 outside, NaN where nobody knows, (H, W).
+        stride: Pixels per cell.
+
+    Returns:
+        Shape (ceil(H / s), ceil(W / s)), 0 to 1; NaN where a pixel is NaN. A last, partial cell is
+        continued by its last pixels.
+    """
+    if stride == 1:
+        return inside
+    height, width = inside.shape
+    more = (-height % stride, -width % stride)
+    whole = np.pad(inside, ((0, more[0]), (0, more[1])), mode="edge")
+    blocks = whole.reshape(whole.shape[0] // stride, stride, whole.shape[1] // stride, stride)
+    shares: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32)
+    return shares
+
+
 def enlarge(maps: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
     """Repeat every cell of maps (C, h, w) `stride` times in both directions."""
     if stride == 1:
