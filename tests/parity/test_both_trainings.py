@@ -118,7 +118,7 @@ def test_steps_from_the_same_weights_and_batches_are_equal(name, changes):
         assert found.keys() == expected.keys()
         for key in expected:
             middle = np.median(np.abs(found[key] - expected[key]))
-            assert middle < 2e-4, key
+            assert middle < 3e-4, key
 
 
 def case_of(head, stride, rng):
@@ -141,8 +141,8 @@ def check_step(before, one, other, rate):
             np.testing.assert_allclose(found[key], array, rtol=1e-4, atol=1e-5, err_msg=key)
             continue
         gradient = 10 * np.abs(state[name])
-        sure = gradient >= 1e-3 * gradient.max()  # all, where a block starts as its shortcut
-        assert sure.mean() > 0.5, key
+        sure = gradient >= 1e-2 * gradient.max()  # all, where a block starts as its shortcut
+        assert sure.mean() > 0.3, key
         np.testing.assert_allclose(
             moved_too[sure], moved[sure], rtol=0, atol=0.01 * rate, err_msg=key
         )
@@ -176,5 +176,5 @@ def test_adamw_is_pytorchs_over_many_steps(start):
         ours.apply(gradients, ours.scalars(rate))
         for name, weight in weights.items():
             np.testing.assert_allclose(
-                ours.trained[name].numpy(), weight.detach().numpy(), rtol=1e-5, atol=1e-6
+                ours.trained[name].numpy(), weight.detach().numpy(), rtol=0, atol=1e-5
             )
