@@ -24,6 +24,8 @@ class Hiding:
     def find_spec(self, name, path=None, target=None):
         hidden = name.split(".")[0] in {"torch", "lightning_fabric", "transformers"}
         return None if hidden else self.finder.find_spec(name, path, target)
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
 sys.meta_path[:] = map(Hiding, sys.meta_path)
 from segmentare.interfaces.cli import main
 sys.exit(main(sys.argv[1:]))

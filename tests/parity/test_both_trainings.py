@@ -117,7 +117,8 @@ def test_steps_from_the_same_weights_and_batches_are_equal(name, changes):
     found, expected = other.averaged(), one.averaged()
     assert found.keys() == expected.keys()
     for key, array in expected.items():
-        assert np.median(np.abs(found[key] - array)) < 5e-4, key
+        size = np.median(np.abs(array)) if "running" in key else 0.0
+        assert np.median(np.abs(found[key] - array)) < 5e-4 + 0.02 * size, key
 
 
 def case_of(head, stride, rng):
