@@ -4,8 +4,8 @@
 
 Both engines train the same network on the same batches of 8 drawn images of 192 x 256 pixels, as a
 training does: arrays in, forward, loss, backward, AdamW, average. They run in one process, turn by
-turn, with the same number of threads, and the medians are compared: of the time, and of the processor's
-time, which other programs on the machine disturb less.
+turn, with the same number of threads, and the medians are compared: of the clock's time, and of the
+processor's, which other programs on the machine disturb less.
 """
 
 from __future__ import annotations
