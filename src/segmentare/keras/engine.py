@@ -76,9 +76,10 @@ class KerasEngine:
 
     def device(self) -> str:
         """Return the name of the GPU, or the number of cores."""
-        for gpu in tf.config.list_physical_devices("GPU"):
-            return str(tf.config.experimental.get_device_details(gpu).get("device_name", "GPU"))
-        return trials.cores()
+        where = trials.cores()
+        for gpu in tf.config.list_physical_devices("GPU")[:1]:
+            where = tf.config.experimental.get_device_details(gpu).get("device_name", "a GPU")
+        return f"{where} in TensorFlow"
 
     def precisions(self) -> list[str]:
         """Return `float32`, and `bfloat16` where it is no emulation."""
