@@ -15,6 +15,9 @@ WORDS = {
     "nuclei-5m": "nuclei_dsb2018, TP / (TP + FP + FN) at IoU 0.5, mean over images",
     "nuclei-30m": "nuclei_dsb2018, TP / (TP + FP + FN) at IoU 0.5, mean over images",
     "meadow-3m": "the drawn meadow of `segmentare demo --task panoptic`, PQ",
+    "people-3m": "drawn people of `segmentare demo --task pose`, OKS AP",
+    "bodies-3m": "the same with silhouettes, `demo --task body`, OKS AP",
+    "lspet-60m": "Leeds Sports Pose, PCK at 0.2 of the torso",
     "coco-5m": "coco_mini, AP of 80 categories learned from 71 images",
     "coco-panoptic-5m": "coco_mini, PQ of stuff and things learned from 71 images",
 }

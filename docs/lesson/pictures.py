@@ -21,7 +21,7 @@ from segmentare.tasks.base import Maps
 # Sky, grass, fence and sheep in colors that nobody takes for the picture's own.
 _FLAT = np.array([(86, 180, 233), (0, 158, 115), (230, 159, 0), (204, 121, 167)], np.uint8)
 
-_MEADOW, _LESION, _PEOPLE = 5, 0, 7  # pictures that show what is meant
+_MEADOW, _LESION, _PEOPLE = 5, 0, 10  # pictures that show what is meant
 
 
 def questions(say: Say) -> Figure:
