@@ -177,7 +177,7 @@ def test_an_engine_that_is_not_installed_is_a_sentence(run, only):
 
 def test_nothing_that_computes_the_model_is_a_sentence(run, exported, only):
     only()
-    with pytest.raises(MissingPackageError, match=r"needs torch or openvino or onnxruntime"):
+    with pytest.raises(MissingPackageError, match="PyTorch or TensorFlow, and neither"):
         load(run)
     with pytest.raises(MissingPackageError, match=r"'torch' needs torch, .*segmentare\[torch\]'"):
         load(exported)

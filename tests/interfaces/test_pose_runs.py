@@ -38,7 +38,7 @@ def test_a_training_writes_scores_and_a_report(run, task):
     assert "<html" in (run / "report.html").read_text()
     model = json.loads((run / "model.json").read_text())
     assert model["task"]["skeleton"]["name"] == "coco17"
-    assert model["network"]["stride"] == (4 if task == "pose" else 2)
+    assert model["network"]["stride"] == 4
 
 
 def test_the_model_predicts_poses_in_pixels_of_the_image(run, task):

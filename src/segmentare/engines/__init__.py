@@ -10,7 +10,6 @@ used, so a machine needs the packages of one engine only.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
+from segmentare import frameworks
 from segmentare.errors import MissingPackageError, ModelError
 from segmentare.models import RUN, Model
 from segmentare.tasks.base import Maps
@@ -55,7 +55,7 @@ class Engine:
     @property
     def installed(self) -> bool:
         """True when its package is there."""
-        return importlib.util.find_spec(self.package) is not None
+        return frameworks.installed(self.package)
 
     @property
     def module(self) -> ModuleType:

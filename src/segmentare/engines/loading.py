@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from segmentare import frameworks
 from segmentare.engines import ENGINES, PRECISIONS, Engine, MapsFunction, Settings, find_engine
 from segmentare.engines.cache import remember_trial, remembered_trial
 from segmentare.engines.trial import Candidate, candidates, choose, hold_trial, open_anyhow
 from segmentare.errors import MissingPackageError, ModelError
-from segmentare.frameworks import AUTO, choose_framework, installed
+from segmentare.frameworks import AUTO, choose_framework
 from segmentare.geometry import Image
 from segmentare.models import Model, read_model
 from segmentare.prediction.predictor import Predictor
@@ -152,7 +153,7 @@ def _is_for_tensorflow(model: Model, wanted: Wanted) -> bool:
     if model.format == "savedmodel" or wanted.framework == "tensorflow":
         return True
     nothing = wanted == Wanted(device=wanted.device) and not candidates(model)
-    return nothing and model.exported is None and installed("tensorflow")
+    return nothing and model.exported is None and frameworks.installed("tensorflow")
 
 
 def _in_tensorflow(model: Model, wanted: Wanted, *, flips: bool) -> Opened:
@@ -176,6 +177,8 @@ def _able(model: Model, precision: str | None) -> list[tuple[Engine, str]]:
     able = [pair for pair in candidates(model) if precision in (None, pair[1])]
     if able:
         return able
+    if model.exported is None and precision is None:
+        choose_framework()  # says that a model of a training needs one
     likely = set(PRECISIONS) if precision is None else {precision}
     possible = [engine for engine in ENGINES.values() if likely & set(engine.computes(model))]
     if not possible:
