@@ -93,7 +93,7 @@ class Body(Task[Poses]):
     @property
     def heads(self) -> tuple[Head, ...]:
         return (
-            Head("object", 1, "binary", weight=6.0),
+            Head("object", 1, "binary", weight=3.0),
             Head("center", 1, "heatmap", weight=200.0),
             Head("offset", 2, "vectors"),
             keypoint_head(self.skeleton),
