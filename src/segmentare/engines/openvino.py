@@ -29,7 +29,10 @@ def hindrance(precision: str) -> str:
 def _core() -> Any:  # noqa: ANN401  openvino.Core
     import openvino
 
-    return openvino.Core()
+    core = openvino.Core()
+    # A mapped file that somebody writes to would take the whole process down.
+    core.set_property({"ENABLE_MMAP": False})
+    return core
 
 
 def open_network(model: Model, settings: Settings) -> MapsFunction:
