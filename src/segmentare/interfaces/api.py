@@ -128,6 +128,7 @@ def _options(options: TrainOptions) -> Options:
         resume=options.get("resume", False),
         overwrite=options.get("overwrite", False),
         skip_broken=options.get("skip_broken", False),
+        devices=options.get("devices"),
     )
 
 
@@ -237,13 +238,20 @@ def predict(
         openpose=openpose,
         film=film,
     )
+    sources = [images] if isinstance(images, str | Path | int) else images
+    flips, refine = options.get("flips", False), options.get("refine", False)
+    if ray := options.get("ray"):
+        from segmentare.interfaces.bulk import Job, predict_on_ray
+
+        job = Job(Path(run), Path(out), outputs, flips=flips, refine=refine)
+        return predict_on_ray(job, sources, ray, display or Display())
     return predicting.predict(
         run,
-        [images] if isinstance(images, str | Path | int) else images,
+        sources,
         out,
         outputs,
-        flips=options.get("flips", False),
-        refine=options.get("refine", False),
+        flips=flips,
+        refine=refine,
         display=display or Display(),
     )
 

@@ -37,6 +37,7 @@ class TrainOptions(TypedDict, total=False):
         by: Label column that all parts get their share of.
         groups: Column, or pattern on names, of what never lies in two parts.
         allow_duplicates: Accept the same image in two parts.
+        devices: Processes that train together (1, or what `torchrun` started).
         skip_broken: Leave unusable images out.
         resume: Go on with a run that was stopped.
         overwrite: Replace the run in `out`.
@@ -66,6 +67,7 @@ class TrainOptions(TypedDict, total=False):
     by: str | None
     groups: str | None
     allow_duplicates: bool
+    devices: int | None
     skip_broken: bool
     resume: bool
     overwrite: bool
@@ -85,6 +87,7 @@ class PredictOptions(TypedDict, total=False):
             written.
         refine: Look at every person with keypoints again, close up.
         flips: Average over four mirrors of each image.
+        ray: Predict images with many processes on Ray: "local", or the address of a cluster.
         overwrite: Replace files of an earlier run.
         pixel_size: Units per pixel, for areas and lengths of objects.
         unit: Name of that unit ("um").
@@ -103,6 +106,7 @@ class PredictOptions(TypedDict, total=False):
     openpose: int | None
     refine: bool
     flips: bool
+    ray: str | None
     overwrite: bool
     pixel_size: float | None
     unit: str

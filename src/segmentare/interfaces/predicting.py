@@ -80,7 +80,7 @@ def predict(
     display = display or Display(quiet=True)
     outputs, out = outputs or Outputs(), Path(out)
     film = replace(outputs.film, openpose=outputs.openpose, overwrite=outputs.overwrite)
-    places, videos = _sort(images)
+    places, videos = sort_sources(images)
     outputs.check_sources(images=bool(places) or not videos, videos=bool(videos))
     _ = outputs.scale  # complains where it cannot be used
     predictor = load(run, flips=flips)
@@ -101,7 +101,7 @@ def predict(
     return result
 
 
-def _sort(sources: Sequence[str | Path | int]) -> tuple[list[Path], list[Path]]:
+def sort_sources(sources: Sequence[str | Path | int]) -> tuple[list[Path], list[Path]]:
     """Return the images and folders, and the videos and cameras, among what was given.
 
     Raises:
@@ -131,8 +131,8 @@ def _predict_images(
     """Predict the images at some places; what was done, also up to a Ctrl-C, goes to `into`."""
     result, display = into
     found, task = find_images(places), predictor.task
-    _refuse_existing(out, found, outputs, predictor)
-    writer = _writer(out, task, outputs)
+    refuse_existing(out, found, outputs, predictor)
+    writer = make_writer(out, task, outputs)
     out.mkdir(parents=True, exist_ok=True)
     writer.start([file_name(stem, path) for stem, path in found.items()])
     try:
@@ -148,17 +148,18 @@ def _predict_images(
                 maps = predictor.read(image).maps
                 write_heatmaps(out / stem, image, maps, task, overwrite=outputs.overwrite)
     finally:  # also after Ctrl-C, for what is written until then
-        _write_lines(out / LINES, result.rows)
+        write_lines(out / LINES, result.rows)
         writer.finish()
 
 
-def _writer(out: Path, task: Task[Any], outputs: Outputs) -> Writer:
+def make_writer(out: Path, task: Task[Any], outputs: Outputs) -> Writer:
+    """Return what writes the files and tables of images."""
     if isinstance(task, Pose | Body):
         return PoseWriter(out, task, outputs)
     return MaskWriter(out, task, outputs)
 
 
-def _write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write a JSON line per image; those of earlier calls stay, unless they were replaced."""
     again = {_result_of(row) for row in rows}
     earlier = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
@@ -215,9 +216,14 @@ def _is_mask(path: Path, root: Path) -> bool:
     return any(f.name == "masks" and f.with_name("images").is_dir() for f in above)
 
 
-def _refuse_existing(
+def refuse_existing(
     out: Path, found: dict[str, Path], outputs: Outputs, predictor: Predictor[Any]
 ) -> None:
+    """Stop before the results of an earlier call would be replaced.
+
+    Raises:
+        FileExistsError: One is there, and `outputs.overwrite` is false.
+    """
     if outputs.overwrite:
         return
     heads = [head.name for head in predictor.task.heads]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,6 +20,7 @@ from segmentare.batches import Batches, prepare
 from segmentare.checkpoint import MODEL, WEIGHTS, save_model, write_json
 from segmentare.datasets import open_dataset
 from segmentare.datasets.base import Dataset, Record
+from segmentare.datasets.files import FileDataset
 from segmentare.errors import DatasetError, ModelError
 from segmentare.interfaces.display import Display, duration
 from segmentare.interfaces.loading import Loaded, load
@@ -36,12 +38,14 @@ from segmentare.tasks import TASKS
 from segmentare.training import trials
 from segmentare.training.loop import BEST, Training
 from segmentare.training.plan import Plan
+from segmentare.training.processes import Processes, together
 from segmentare.training.start import load_start
 from segmentare.training.state import STATE
 from segmentare.training.tuning import score_on, tune
 from segmentare.wishes import Wishes
 
 PLAN, RUN = "plan.json", "run.json"
+WORKER = "segmentare.interfaces.working"  #: what further processes run
 _SCORED = ("scores.json", "report.html")  # what is written when a run is scored
 
 
@@ -57,6 +61,8 @@ class Options:
         resume: Go on with the killed run in the folder.
         overwrite: Replace the run in the folder.
         skip_broken: Leave images that cannot be used out instead of stopping.
+        devices: Processes on this machine that train together, one per GPU where there are GPUs;
+            `None`: as many as `torchrun` started, else one.
     """
 
     task: str = "semantic"
@@ -66,6 +72,7 @@ class Options:
     resume: bool = False
     overwrite: bool = False
     skip_broken: bool = False
+    devices: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,33 +117,53 @@ def train(
         BudgetError: The budget is too short.
         ModelError: There is nothing to resume, or starting weights do not fit.
         FileExistsError: `out` holds a run and neither `resume` nor `overwrite` is set.
+        ChildProcessError: One of several processes ended too early.
+        SystemExit: In all processes but the first, at the end of the training.
     """
-    began = time.perf_counter()
-    display, out = display or Display(quiet=True), Path(out)
-    options, wishes = options or Options(), wishes or Wishes()
-    _check_folder(out, options)
+    options = options or Options()
+    wanted = (Path(data), Path(out), wishes or Wishes(), options)
+    with together(options.devices, WORKER) as processes:
+        return train_with(processes, wanted, display)
+
+
+def train_with(
+    processes: Processes,
+    wanted: tuple[Path, Path, Wishes, Options] | None = None,
+    display: Display | None = None,
+) -> Run:
+    """Train with the processes that there are.
+
+    Args:
+        processes: All of them must call this function; it returns in the first one only.
+        wanted: Data, folder of the run, wishes and options; those of the first process count.
+        display: Where progress is shown; only that of the first process is used.
+
+    Raises:
+        ValueError: Nothing is wanted.
+    """
+    began, first = time.perf_counter(), processes.first
+    wanted = processes.decide(lambda: wanted)
+    if wanted is None:
+        raise ValueError("The first process must say what shall be trained; it said nothing.")
+    data, out, wishes, options = wanted
+    display = display if display and first else Display(quiet=True)
+    processes.decide(lambda: _check_folder(out, options))
     if wishes.code and options.task not in {"instance", "pose"}:
         raise ValueError(
             f"--code is of the tasks instance and pose; got it with the task '{options.task}'. "
             "Leave it out, or add --task instance."
         )
-    dataset = open_dataset(Path(data), options.reader, options.task)
+    dataset = open_dataset(data, options.reader, options.task)
     display.say(f"Data: {dataset.layout}")
     loaded = load(dataset, dataset.records, display)
     _check_data(dataset, loaded, options, display)
-    parts = choose_parts(
-        dataset, loaded, options.splitting, display, out if options.resume else None
+    earlier = out if options.resume else None
+    parts = processes.decide(
+        partial(choose_parts, dataset, loaded, options.splitting, display, earlier)
     )
-    if options.resume:
-        plan = _read_plan(out / PLAN)
-    else:
-        task = TASKS[options.task].from_categories(dataset.categories, dataset.skeleton)
-        speed = USUAL_SPEED
-        if wishes.steps is None and wishes.size is None:
-            speed = trials.speed(wishes.spec, task.heads)
-        some = _some(loaded, parts.train)
-        plan = make_plan(some, len(parts.train), task, wishes, options.start, speed)
-    task = plan.task
+    made = partial(_make_plan, dataset, loaded, parts, wishes, options)
+    plan = processes.decide(partial(_read_plan, out / PLAN) if options.resume else made)
+    plan, task = processes.fit(plan, wishes.batch), plan.task
     network, plan = _network(plan, resume=options.resume)
     samples = _prepared(dataset, loaded, parts, plan, display)
     batches = Batches(
@@ -149,9 +176,11 @@ def train(
         plan.seed,
     )
     if not options.resume:
-        plan = time_plan(
-            plan, batches, network, time.perf_counter() - began, chosen=wishes.precision
+        mine, untimed, gone = processes.share(batches), plan, time.perf_counter() - began
+        plan = processes.decide(
+            lambda: time_plan(untimed, mine, network, gone, chosen=wishes.precision)
         )
+    if not options.resume and first:
         known = options.start in {"default", "none", ""}
         before = () if known else read_seen(Path(options.start)).parts
         _clear(out)
@@ -160,12 +189,25 @@ def train(
         write_split_file(out, parts.by_part(), loaded.contents, parts.how, before)
     for line in plan.reasons:
         display.say(line)
-    del loaded
+    del loaded, made
     training = Training(plan, network, batches, _validation(samples[1], plan), out)
-    training.spent = time.perf_counter() - began
+    training.processes, training.spent = processes, time.perf_counter() - began
     with stop_on_signal(training, display):
-        stopped = _run(training, Log(out, plan, task.headline), display, resume=options.resume)
+        log = Log(out, plan, task.headline) if first else None
+        stopped = _run(training, log, display, resume=options.resume)
+        processes.leave()
         return _finish(training, dataset, parts, samples[1], began, stopped=stopped)
+
+
+def _make_plan(
+    dataset: FileDataset, loaded: Loaded, parts: Parts, wishes: Wishes, options: Options
+) -> Plan:
+    task = TASKS[options.task].from_categories(dataset.categories, dataset.skeleton)
+    speed = USUAL_SPEED
+    if wishes.steps is None and wishes.size is None:
+        speed = trials.speed(wishes.spec, task.heads)
+    some = _some(loaded, parts.train)
+    return make_plan(some, len(parts.train), task, wishes, options.start, speed)
 
 
 def _check_folder(out: Path, options: Options) -> None:
@@ -286,13 +328,14 @@ def _validation(samples: list[Sample[Any]], plan: Plan) -> Any:  # noqa: ANN401 
     return validate
 
 
-def _run(training: Training, log: Log, display: Display, *, resume: bool) -> bool:
+def _run(training: Training, log: Log | None, display: Display, *, resume: bool) -> bool:
     """Run the loop under a progress bar; return whether it was stopped by Ctrl-C."""
-    began, name = time.perf_counter() - training.spent, log.headline
+    began, name = time.perf_counter() - training.spent, training.plan.task.headline
     with display.bar("Training", training.plan.steps) as bar:
         note = ""
         for step in training.run(resume=resume):
-            log.write(step)
+            if log is not None:
+                log.write(step)
             if step.score is not None:
                 note = f"validation {name} {step.score:.3f}"
                 if not display.console.is_terminal:
@@ -301,7 +344,8 @@ def _run(training: Training, log: Log, display: Display, *, resume: bool) -> boo
                         f"loss {step.loss:.3f}, {note}{' (best)' if step.best else ''}"
                     )
             bar.show(step.step, step.steps, f"loss {step.loss:.3f} {note}")
-    log.close()
+    if log is not None:
+        log.close()
     training.spent = time.perf_counter() - began
     return training.stop
 
@@ -358,6 +402,7 @@ def _finish(
         "interrupted": stopped,
         "machine": describe_machine(),
         "peak_memory_gb": peak_memory_gb(),
+        "processes": training.processes.count,
         "steps": training.step,
         "clock": {what: round(seconds, 2) for what, seconds in training.clock.items()},
         "data": {

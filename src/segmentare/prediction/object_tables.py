@@ -7,7 +7,7 @@ replaced.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -109,8 +109,16 @@ class ObjectTables:
         scores = scores_of(segmentation, measures)
         if self.kind == "instance":
             segments = detections(segmentation, measures, self._numbers[name])
-        channels = _channels(image)
-        self._found[name] = _Found(segmentation.size, measures, scores, channels, list(segments))
+        rows, channels = self._rows(name, measures, scores, _channels(image)), _channels(image)
+        self._found[name] = _Found(segmentation.size, rows, channels, list(segments))
+
+    def tell(self, name: str) -> dict[str, Any]:
+        """Return what was taken of an image as JSON-ready data, for the tables of `hear`."""
+        return asdict(self._found[name])
+
+    def hear(self, name: str, told: dict[str, Any]) -> None:
+        """Take what another process's tables, with the same numbers, tell of an image."""
+        self._found[name] = _Found(**told)
 
     def write(self) -> None:
         """Write the tables; each file is replaced whole."""
@@ -127,7 +135,7 @@ class ObjectTables:
             }
             for name, found in self._found.items()
         ]
-        rows = kept.rows + [row for name, found in self._found.items() for row in self._rows(name)]
+        rows = kept.rows + [row for found in self._found.values() for row in found.rows]
         write_table(self.out / OBJECTS, rows, self._columns())
         if self.kind == "instance":
             entries = kept.entries + [e for found in self._found.values() for e in found.entries]
@@ -161,16 +169,16 @@ class ObjectTables:
         earlier = [column for row in self._earlier.rows[:1] for column in row]
         return list(dict.fromkeys([*plain, *own, *earlier]))
 
-    def _rows(self, name: str) -> list[dict[str, Any]]:
+    def _rows(
+        self, name: str, m: Measures, scores: list[float | None], channels: list[str]
+    ) -> list[dict[str, Any]]:
         """Return the rows of `objects.csv` of one image."""
-        found = self._found[name]
-        m = found.measures
         names = np.array([category.name for category in self.categories])
         table: dict[str, Sequence[Any]] = {
             "image": [name] * len(m),
             "id": m.ids.tolist(),
             "category": names[m.category].tolist(),
-            "score": ["" if score is None else score for score in found.scores],
+            "score": ["" if score is None else score for score in scores],
             "area_px": m.area.tolist(),
             "centroid_x": _short(m.centroid[:, 0]),
             "centroid_y": _short(m.centroid[:, 1]),
@@ -182,7 +190,7 @@ class ObjectTables:
             size = self.scale.size
             values = (m.area * size**2, m.perimeter * size, *(m.centroid.T * size))
             table |= dict(zip(_physical(self.scale), map(_short, values), strict=True))
-        table |= {key: _short(m.intensity[:, i]) for i, key in enumerate(found.channels)}
+        table |= {key: _short(m.intensity[:, i]) for i, key in enumerate(channels)}
         return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
 
 
@@ -197,8 +205,7 @@ class _Found:
     """The objects of one image."""
 
     size: Size
-    measures: Measures
-    scores: list[float | None]
+    rows: list[dict[str, Any]]
     channels: list[str]
     entries: list[dict[str, Any]]
 

@@ -6,7 +6,6 @@ yields an event per step and per validation and leaves the display to whoever as
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections import defaultdict
@@ -27,6 +26,7 @@ from segmentare.errors import ModelError
 from segmentare.networks.network import Network
 from segmentare.training.losses import total_loss
 from segmentare.training.plan import Plan
+from segmentare.training.processes import Processes
 from segmentare.training.state import Ema, load_state, save_state
 
 BEST = "best.safetensors"  #: the best weights so far, beside the state
@@ -73,6 +73,7 @@ class Training:
         folder: Where the state is saved, so that a killed run can go on.
         spent: Seconds of the budget that were used before `run` is called.
         stop: Set it to true and the loop ends after the step at hand, as if it were the last.
+        processes: Who else trains this network; every one of them must call `run`.
     """
 
     plan: Plan
@@ -82,9 +83,11 @@ class Training:
     folder: Path
     spent: float = 0.0
     stop: bool = False
+    processes: Processes = field(default_factory=Processes)
     best_score: float = -math.inf
     best: Arrays = field(default_factory=dict)
     _judged: int = 0  # validations done
+    _ends: bool = False  # `stop` as all processes know it
     step: int = 0  #: steps done, over all sessions of a run
     clock: dict[str, float] = field(
         default_factory=lambda: defaultdict(float)
@@ -100,7 +103,6 @@ class Training:
             ModelError: The loss is no longer a number, or the state does not fit.
         """
         fabric = self._fabric()
-        fabric.launch()
         average = _copy(self.network)
         optimizer = self._optimizer()
         ema = Ema(self.network, self.plan.ema)
@@ -114,16 +116,16 @@ class Training:
             facts = load_state(self.folder, self.network, optimizer, ema)
             self._recall(facts)
             self._judged = int(facts["judged"])
-        wrapped, wrapped_optimizer = fabric.setup(self.network, optimizer)
+        wrapped, wrapped_optimizer = fabric.setup(self.processes.join(self.network), optimizer)
         step, steps = int(facts["step"]), int(facts["steps"])
         began, losses = time.perf_counter() - float(facts["seconds"]), []
         pace_from, saved = (step, time.perf_counter()), time.perf_counter()
-        while step < steps and not self.stop:
+        while step < steps and not self._agree():
             rate = self._set_rate(wrapped_optimizer, step / steps)
             with self._timed("data"):
                 images, targets = self._batch(fabric, step)
             with self._timed("step"):
-                loss = total_loss(wrapped(images), targets, self.batches.task.heads, self.plan.loss)
+                loss = self._loss(wrapped(images), targets)
                 wrapped_optimizer.zero_grad()
                 fabric.backward(loss)
                 wrapped_optimizer.step()
@@ -131,18 +133,19 @@ class Training:
             with self._timed("average"):
                 ema.update(step)
             losses.append(loss.detach())
+            self._agree()
             if step % _LOG_EVERY and step < steps and not self._due(step, steps):
                 continue
-            mean = _mean(losses, step)
+            mean = self._mean(losses, step)
             seconds = time.perf_counter() - began
-            if not self._due(step, steps) and not self.stop:
+            if not self._due(step, steps):
                 yield Step(step, steps, seconds, mean, rate)
                 continue
             with self._timed("validation"):
                 average.load_state_dict({**self.network.state_dict(), **ema.tensors()})
                 score, better = self._judge(average, step)
             seconds = time.perf_counter() - began
-            if self.plan.budget is not None and step < steps and not self.stop:
+            if self.plan.budget is not None and step < steps and not self._ends:
                 steps = self._replan(step, steps, seconds, pace_from)
             facts = {
                 "step": step,
@@ -168,11 +171,20 @@ class Training:
         self.clock[what] += time.perf_counter() - began
 
     def _fabric(self) -> Fabric:
-        # Fabric's announcement of its precision would break the progress bar.
-        logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         precision: Any = "bf16-mixed" if self.plan.precision == "bfloat16" else "32-true"
-        return Fabric(accelerator="auto", devices=1, precision=precision)
+        fabric = self.processes.fabric(precision, unused=self.plan.spec.encoder == "hf")
+        fabric.launch()
+        fabric.to_device(self.network)  # now, for the average follows the tensors that are there
+        return fabric
+
+    def _loss(self, outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
+        heads = self.batches.task.heads
+        return total_loss(outputs, targets, heads, self.plan.loss, self.processes.joint)
+
+    def _agree(self) -> bool:
+        """Tell whether any process was told to stop."""
+        self._ends = self.processes.any(self.stop)
+        return self._ends
 
     def _optimizer(self) -> torch.optim.Optimizer:
         """Return AdamW: no decay on norms and biases, a lower rate for a pretrained encoder."""
@@ -200,15 +212,22 @@ class Training:
         return rate
 
     def _batch(self, fabric: Fabric, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        arrays, encoded = self.batches[step]
+        arrays, encoded = self.processes.part(self.batches, step)
         images = to_tensor(arrays, channels_last=self.plan.channels_last)
         targets = {name: torch.from_numpy(target) for name, target in encoded.items()}
         moved: tuple[Tensor, dict[str, Tensor]] = fabric.to_device((images, targets))
         return moved
 
+    def _mean(self, losses: list[Tensor], step: int) -> float:
+        mean = self.processes.mean(float(torch.stack(losses).mean()))
+        losses.clear()
+        if not math.isfinite(mean):
+            raise ModelError(_DIVERGED.format("The loss must stay a number", step, f"it is {mean}"))
+        return mean
+
     def _due(self, step: int, steps: int) -> bool:
         """Tell whether to validate after this step: evenly spread, and at the end."""
-        if step >= steps or self.stop:
+        if step >= steps or self._ends:
             return True
         return step / steps >= (self._judged + 1) / self.plan.validations
 
@@ -217,7 +236,8 @@ class Training:
             text = _DIVERGED.format("The weights must stay numbers", step, "they are not")
             raise ModelError(text)
         self._judged += 1
-        score = None if self.validate is None else self.validate(average)
+        validate = self.validate
+        score = None if validate is None else self.processes.decide(lambda: validate(average))
         better = score is None or score > self.best_score
         if better:
             self.best_score = -math.inf if score is None else score
@@ -230,7 +250,7 @@ class Training:
         """Correct the number of steps to what the machine really does in the time left."""
         per_step = (time.perf_counter() - pace[1]) / max(step - pace[0], 1)
         left = float(self.plan.budget or 0) * _RESERVE - seconds
-        possible = step + max(int(left / per_step), 0)
+        possible = self.processes.decide(lambda: step + max(int(left / per_step), 0))
         if abs(possible - steps) > 0.02 * steps:
             steps = possible
         # Validations that a shorter plan jumped over are not made up for.
@@ -274,11 +294,3 @@ def _copy(network: Network) -> nn.Module:
     import copy
 
     return copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
-
-
-def _mean(losses: list[Tensor], step: int) -> float:
-    mean = float(torch.stack(losses).mean())
-    losses.clear()
-    if not math.isfinite(mean):
-        raise ModelError(_DIVERGED.format("The loss must stay a number", step, f"it is {mean}"))
-    return mean
