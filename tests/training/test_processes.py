@@ -69,8 +69,8 @@ def test_weights_equal_those_of_one_process_with_the_whole_batch(both, case):
     for name, expected in one.items():
         scale = max(1.0, abs(expected).max()) if name.startswith("gradient.") else 1.0
         assert np.abs(two[name] - expected).max() < 1e-5 * scale, name
-    moved = [one[name] for name in one if name.startswith("moved.")]
-    assert max(moved) > 5e-4  # a network that learned nothing would be equal, too
+    moved = [one[n] for n in one if n.startswith("moved.") and n.endswith(".weight")]
+    assert max(moved) > 3e-4  # a network that learned nothing would be equal, too
 
 
 def test_a_norm_that_joins_keeps_its_names_and_weights():

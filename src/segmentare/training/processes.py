@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
@@ -36,6 +37,7 @@ M = TypeVar("M", bound=nn.Module)
 _NAMES = inspect.signature(DistributedDataParallel.__init__).parameters
 _BUFFERS = "forward_sync_buffers" if "forward_sync_buffers" in _NAMES else "broadcast_buffers"
 _REASON = "segmentare/ended/{}"  # where a process leaves the sentence it ended with
+_LONGEST = timedelta(hours=12)  # that a decision, such as a validation, may take
 _PATIENCE = 3.0  # seconds for the news of another's end to arrive, which the sockets bring first
 
 
@@ -164,6 +166,7 @@ class Processes:
         """
         if self.count == 1:
             return
+        distributed.barrier(group=self._control)  # whoever left first would look dead to the rest
         if not self.first:
             raise SystemExit(0)
         self._part()
@@ -186,7 +189,7 @@ class Processes:
         warnings.filterwarnings("ignore", message="Grad strides do not match")
         self.fabric("32-true").launch()
         torch.set_num_threads(self._threads)
-        self._control = distributed.new_group(backend="gloo")
+        self._control = distributed.new_group(backend="gloo", timeout=_LONGEST)
 
     def _part(self) -> None:
         """End what was begun; harmless if there is nothing."""
