@@ -109,9 +109,9 @@ class JointBatchNorm(nn.BatchNorm2d):
     def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the common mean and variance, and remember them for evaluation."""
         values = x.numel() // x.shape[1]
-        own = torch.zeros(2, self.num_features, device=x.device)
-        torch.batch_norm_update_stats(x, own[0], own[1], 1.0)
-        own[1] *= (values - 1) / values  # it estimates the variance of what the values come from
+        # What PyTorch would remember is left out; its kind, float32, is that of the statistics.
+        unused = torch.zeros(2, self.num_features, device=x.device)
+        own = torch.stack(torch.batch_norm_update_stats(x, unused[0], unused[1], 1.0))
         parts = [torch.empty_like(own) for _ in range(distributed.get_world_size())]
         distributed.all_gather(parts, own)
         means, variances = torch.stack(parts).unbind(1)
