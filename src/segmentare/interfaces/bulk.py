@@ -196,6 +196,7 @@ def _receipts(job: Job, found: dict[str, Path]) -> Iterator[dict[str, Any]]:
 def _connected(address: str) -> Iterator[None]:
     """Start Ray on this machine, or connect to a cluster, unless the caller did."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # errors come as exceptions
     try:
         import ray.data
     except ImportError as error:
