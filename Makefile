@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-fast lint format clean
+.PHONY: help setup demo lesson test test-fast lint format clean
 
 help:  ## list what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -26,6 +26,9 @@ test: setup  ## everything that CI checks: lint, types, import contracts, tests
 test-fast: setup  ## the tests that take no training
 	$(BIN)/python -m pytest -m 'not slow'
 
+lesson: setup  ## run the lesson's notebooks; copies with outputs are in lesson/ (about 20 minutes)
+	$(BIN)/python docs/lesson/run.py --out lesson
+
 lint: setup  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,4 +40,4 @@ format: setup  ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) demo build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo lesson build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

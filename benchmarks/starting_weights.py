@@ -21,16 +21,18 @@ import numpy as np
 import torch
 
 from segmentare.annotations import UNLABELED, Category, Sample, Segmentation
+from segmentare.architecture import NetworkSpec
 from segmentare.batches import Batches, prepare
 from segmentare.checkpoint import write_bytes, write_json
 from segmentare.datasets.augmentation import Augmentation
 from segmentare.datasets.fingerprints import fingerprint
 from segmentare.datasets.synthetic import SyntheticLesions
-from segmentare.networks.network import NetworkSpec, build_network
+from segmentare.networks.network import build_network
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Head, Semantic
 from segmentare.training.losses import LOSSES, LossSettings
-from segmentare.training.state import Ema
+from segmentare.training.state import decay_at
+from segmentare.training.torch_engine import Ema
 
 SIZE = (192, 256)
 MEAN, STD = (123.7, 116.3, 103.5), (58.4, 57.1, 57.4)
@@ -150,7 +152,7 @@ def main() -> None:
     spec = NetworkSpec(width=options.width)
     network = build_network(spec, heads).to(device, memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.02, foreach=True)
-    ema = Ema(network, 0.998)
+    ema = Ema(network)
     rng = np.random.default_rng(0)
     taken, losses = dict.fromkeys(data, 0), {name: [] for name in data}
     began, step, shown = time.time(), 0, 0
@@ -174,7 +176,7 @@ def main() -> None:
         loss.backward()
         optimizer.step()
         step += 1
-        ema.update(step)
+        ema.update(decay_at(0.998, step))
         losses[name].append(loss.item())
         if time.time() - began > shown:
             shown += 120

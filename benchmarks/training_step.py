@@ -16,11 +16,12 @@ import time
 
 import torch
 
+from segmentare.architecture import NetworkSpec
 from segmentare.networks.layers import channels_last
-from segmentare.networks.network import NetworkSpec, build_network
+from segmentare.networks.network import build_network
 from segmentare.tasks import Head
 from segmentare.training.losses import LossSettings, total_loss
-from segmentare.training.trials import precisions
+from segmentare.training.torch_engine import precisions
 
 HEADS = (Head("object", 1, "binary"),)
 

@@ -24,21 +24,17 @@ WAYS = {"1 process x 2 threads": (1, 2), "2 processes x 1 thread": (2, 1)}
 
 def train(options: argparse.Namespace) -> None:
     """Train in this process, with others if `torchrun` started them, and print images/s."""
-    import torch
-
     from segmentare.annotations import Category
+    from segmentare.architecture import NetworkSpec
     from segmentare.batches import Batches
     from segmentare.datasets.augmentation import Augmentation
     from segmentare.datasets.synthetic import draw_lesion
-    from segmentare.networks.layers import channels_last
-    from segmentare.networks.network import NetworkSpec, build_network
+    from segmentare.plan import LossSettings, Plan
     from segmentare.prediction.preprocessing import Preprocessing
     from segmentare.tasks import Semantic
     from segmentare.training.loop import Training
-    from segmentare.training.losses import LossSettings
-    from segmentare.training.plan import Plan
-    from segmentare.training.processes import together
-    from segmentare.training.trials import precisions
+    from segmentare.training.torch_engine import TorchEngine, precisions
+    from segmentare.training.torch_processes import together
 
     background = Category("background", (0, 0, 0), background=True)
     task = Semantic((background, Category("lesion", (255, 0, 0))))
@@ -62,14 +58,13 @@ def train(options: argparse.Namespace) -> None:
         channels_last=True,
         seed=0,
     )
-    torch.manual_seed(0)
-    network = channels_last(build_network(plan.spec, task.heads))
+    engine = TorchEngine(plan.spec, task.heads, plan.seed)
     samples = [draw_lesion(seed, size) for seed in range(16)]
-    batches = Batches(
-        samples, task, plan.preprocessing, plan.augmentation, plan.batch, network.stride, plan.seed
-    )
+    kept = (plan.preprocessing, plan.augmentation, plan.batch, plan.spec.stride, plan.seed)
+    batches = Batches(samples, task, *kept)
     with together(None, "none") as processes, tempfile.TemporaryDirectory() as folder:
-        training = Training(plan, network, batches, None, Path(folder), processes=processes)
+        training = Training(plan, engine, batches, None, Path(folder), processes=processes)
+        processes.lead(engine)
         seconds = {event.step: event.seconds for event in training.run()}
         if processes.first:
             spent = seconds[LEFT_OUT + options.steps] - seconds[LEFT_OUT]

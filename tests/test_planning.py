@@ -3,19 +3,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_training import PLAN, TASK, network_of, sample
+from tiny_training import PLAN, TASK, same, sample
 from tiny_training import training as tiny_training
 
 from segmentare.annotations import Category, Sample, Segmentation
+from segmentare.architecture import NetworkSpec
 from segmentare.datasets.synthetic_objects import SyntheticObjects
 from segmentare.datasets.synthetic_people import SyntheticPeople
 from segmentare.datasets.traits import common_uprightness, pose_radius
 from segmentare.errors import BudgetError
-from segmentare.networks.network import NetworkSpec
+from segmentare.plan import Plan
 from segmentare.planning import make_plan, time_plan
 from segmentare.tasks import Body, Instance, Pose, Semantic
-from segmentare.training import trials
-from segmentare.training.plan import Plan
+from segmentare.training.torch_engine import TorchEngine
 from segmentare.wishes import Wishes
 
 ONE = np.uint8(1)
@@ -163,7 +163,7 @@ def test_a_slower_machine_takes_smaller_images():
         for speed in (2e6, 1e5)
     )
     assert np.prod(fast.preprocessing.size) > np.prod(slow.preprocessing.size)
-    assert trials.speed(PLAN.spec, TASK.heads) > 1000
+    assert TorchEngine.speed(PLAN.spec, TASK.heads) > 1000
 
 
 def test_more_images_in_the_same_time_are_smaller():
@@ -295,8 +295,8 @@ def stopwatch(monkeypatch):
     """Set the seconds and the first loss of a step in each precision."""
 
     def set_to(**steps):
-        monkeypatch.setattr(trials, "precisions", lambda: list(steps))
-        monkeypatch.setattr(trials, "try_steps", lambda name, *_: steps[name])
+        monkeypatch.setattr(TorchEngine, "precisions", lambda _: list(steps))
+        monkeypatch.setattr(TorchEngine, "try_steps", lambda _, name, *__: steps[name])
 
     return set_to
 
@@ -307,7 +307,7 @@ def timed(tmp_path):
 
     def time_it(budget=100.0, spent=0.0, chosen=None, **changes):
         plan = replace(PLAN, budget=budget, **changes)
-        return time_plan(plan, run.batches, network_of(PLAN), spent, chosen=chosen)
+        return time_plan(plan, run.batches, run.engine, spent, chosen=chosen)
 
     return time_it
 
@@ -362,9 +362,9 @@ def test_the_average_follows_the_length_of_the_training(stopwatch, timed):
 
 def test_timing_changes_neither_network_nor_batches(tmp_path):
     run = tiny_training(tmp_path)
-    before = {n: t.clone() for n, t in run.network.state_dict().items()}
-    plan = time_plan(replace(PLAN, budget=60.0), run.batches, run.network, 0.0, chosen="float32")
+    before = run.engine.arrays()
+    plan = time_plan(replace(PLAN, budget=60.0), run.batches, run.engine, 0.0, chosen="float32")
     assert plan.steps >= 10
-    assert all((before[n] == t).all() for n, t in run.network.state_dict().items())
-    assert run.network.training
+    assert same(before, run.engine.arrays())
+    assert run.engine.network.training
     assert np.array_equal(run.batches.samples[0].image, sample(0).image)

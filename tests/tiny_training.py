@@ -3,17 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from segmentare.annotations import Category, Sample, Segmentation
+from segmentare.architecture import NetworkSpec
 from segmentare.batches import Batches
 from segmentare.datasets.augmentation import Augmentation
-from segmentare.networks.network import NetworkSpec, build_network
+from segmentare.plan import LossSettings, Plan
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Semantic
 from segmentare.training.loop import Training
-from segmentare.training.losses import LossSettings
-from segmentare.training.plan import Plan
 
 TASK = Semantic((Category("background", (0, 0, 0), background=True), Category("x", (255, 0, 0))))
 PLAN = Plan(
@@ -46,13 +44,21 @@ def sample(seed):
     return Sample(image.astype(np.uint8), Segmentation(disk.astype(np.uint8)), f"disk {seed}")
 
 
+def engine_of(plan, task=TASK):
+    from segmentare.training.torch_engine import TorchEngine
+
+    return TorchEngine(plan.spec, task.heads, plan.seed)
+
+
 def network_of(plan, task=TASK):
-    torch.manual_seed(plan.seed)
-    return build_network(plan.spec, task.heads)
+    return engine_of(plan, task).network
 
 
-def training(folder, validate=None, batches=None, **changes):
-    """Return a training of the plan above with some of its numbers changed."""
+def training(folder, validate=None, batches=None, make=engine_of, **changes):
+    """Return a training of the plan above with some of its numbers changed.
+
+    `make` makes its engine from the plan.
+    """
     plan = replace(PLAN, **changes)
     folder.mkdir(parents=True, exist_ok=True)
     usual = Batches(
@@ -64,7 +70,7 @@ def training(folder, validate=None, batches=None, **changes):
         1,
         plan.seed,
     )
-    return Training(plan, network_of(plan), batches or usual, validate, folder)
+    return Training(plan, make(plan), batches or usual, validate, folder)
 
 
 def weights(network):

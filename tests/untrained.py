@@ -2,9 +2,10 @@
 
 import torch
 
+from segmentare.architecture import NetworkSpec
 from segmentare.checkpoint import save_model
 from segmentare.networks.inference import to_arrays
-from segmentare.networks.network import NetworkSpec, build_network
+from segmentare.networks.network import build_network
 from segmentare.prediction.preprocessing import Preprocessing
 
 

@@ -55,12 +55,7 @@ def load_model(folder: Path) -> tuple[dict[str, Any], Arrays]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    path = folder / WEIGHTS
-    if not path.is_file():
-        raise ModelError(
-            f"A model folder must hold {WEIGHTS}; {str(folder)!r} does not. "
-            "The training may have been stopped before its first validation."
-        )
+    path = weights_file(folder)
     try:
         return description, load(path.read_bytes())
     except (SafetensorError, ValueError, KeyError) as error:
@@ -68,6 +63,21 @@ def load_model(folder: Path) -> tuple[dict[str, Any], Arrays]:
             f"{str(path)!r} must be a safetensors file; it is damaged ({error}). "
             "Copy the model folder again, or train anew."
         ) from error
+
+
+def weights_file(folder: Path) -> Path:
+    """Return the file of a model folder's weights.
+
+    Raises:
+        ModelError: It is missing.
+    """
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise ModelError(
+            f"A model folder must hold {WEIGHTS}; {str(folder)!r} does not. "
+            "The training may have been stopped before its first validation."
+        )
+    return path
 
 
 def load_description(folder: Path) -> dict[str, Any]:

@@ -42,9 +42,7 @@ def choose_preprocessing(
         wishes: What the user decided.
         reasons: Receives a line per decision.
     """
-    aspect = math.exp(
-        float(np.median([math.log(s.image.shape[0] / s.image.shape[1]) for s in samples]))
-    )
+    aspect = usual_aspect(samples)
     own_area = float(np.median([s.image.shape[0] * s.image.shape[1] for s in samples]))
     scale = wishes.scale
     area = float(_USUAL)
@@ -68,7 +66,7 @@ def choose_preprocessing(
             wanted = traits.enough_detail(samples, task.categories, own_area)
             usual = min(affordable, _USUAL, 2.5 * own_area)
             area = min(max(wanted, usual), max(affordable, _USUAL))
-    size = wishes.size or _size(area, 1.0 if scale else aspect)
+    size = wishes.size or size_of(area, 1.0 if scale else aspect)
     if scale is None:
         reasons.append(
             f"Size: whole images at {size[0]} x {size[1]} (own size: median "
@@ -107,6 +105,12 @@ def are_small(objects: ObjectTraits) -> bool:
     return objects.relative * side < _SMALL and objects.large < side / 2
 
 
+def usual_aspect(samples: Sequence[Sample[Any]]) -> float:
+    """Return the median of height over width."""
+    shapes = [sample.image.shape for sample in samples]
+    return math.exp(float(np.median([math.log(shape[0] / shape[1]) for shape in shapes])))
+
+
 def affordable_area(seconds: float, images: int, speed: float) -> float:
     """Return the pixels per image that let a budget see enough images.
 
@@ -120,7 +124,7 @@ def _side(area: float) -> int:
     return round(math.sqrt(area))
 
 
-def _size(area: float, aspect: float) -> Size:
+def size_of(area: float, aspect: float) -> Size:
     """Return the multiples of 32 that come nearest to an area and an aspect (height over width)."""
     sides = range(_SIDES, 1025, _SIDES)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from segmentare import posing
 from segmentare.annotations import Category, Sample
 from segmentare.batches import Batches
 from segmentare.datasets import traits
@@ -21,12 +22,11 @@ from segmentare.datasets.augmentation import Augmentation
 from segmentare.datasets.traits import ObjectTraits
 from segmentare.errors import BudgetError
 from segmentare.framing import affordable_area, are_small, choose_preprocessing
-from segmentare.networks.network import Network
+from segmentare.plan import LossSettings, Plan
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Instance, Pose, Task
 from segmentare.training import trials
-from segmentare.training.losses import LossSettings
-from segmentare.training.plan import Plan
+from segmentare.training.engine import Engine
 from segmentare.wishes import Wishes
 
 LEAST_STEPS = 10  #: a budget for fewer is refused
@@ -54,7 +54,7 @@ def make_plan(
         task: What is learned.
         wishes: What the user decided.
         start: Name of the starting weights, or "".
-        speed: Pixels that this machine trains on in a second, as `trials.speed` measures it.
+        speed: Pixels that this machine trains on in a second, as `Engine.speed` measures it.
     """
     reasons: list[str] = []
     if wishes.code and isinstance(task, Pose):
@@ -63,14 +63,18 @@ def make_plan(
     posed, radius = samples, traits.pose_radius(samples)
     samples = [traits.as_masks(sample) for sample in samples]
     affordable = affordable_area(wishes.budget or 600.0, images, speed)
+    if radius is not None:
+        wishes = posing.choose(samples, images, wishes, speed, reasons)
     counted = radius is None and any(head.kind == "vectors" for head in task.heads)
     objects = traits.object_traits(samples) if counted else None
     preprocessing = choose_preprocessing(samples, affordable, task, objects, wishes, reasons)
     task = _fitted(task, samples, objects, preprocessing, wishes, reasons)
     if radius is not None:
-        task = _fitted_to_poses(task, samples, radius, preprocessing, reasons)
+        task = posing.fitted(task, posed, preprocessing, reasons)
     share = traits.common_uprightness(samples) if radius is None else traits.pose_uprightness(posed)
     augmentation = _augmentation(share, preprocessing, reasons)
+    if radius is not None:
+        augmentation = posing.augmented(augmentation, images, wishes, speed)
     spec = replace(wishes.spec, channels=preprocessing.channels)
     if spec.network == "unet":
         spec = replace(spec, stride=max(spec.stride, task.stride))
@@ -134,22 +138,6 @@ def _fitted(
     return task
 
 
-def _fitted_to_poses(
-    task: Task[Any],
-    samples: Sequence[Sample[Any]],
-    radius: float,
-    preprocessing: Preprocessing,
-    reasons: list[str],
-) -> Task[Any]:
-    """Return the task with vectors in units of the usual distance of a keypoint."""
-    shapes = [sample.image.shape for sample in samples]
-    contents = [preprocessing.frame((shape[0], shape[1])).content for shape in shapes]
-    side = float(np.median([math.sqrt(math.prod(content)) for content in contents]))
-    unit = round(max(1.0, radius * side), 1)
-    reasons.append(f"Poses: keypoints lie {unit:.0f} px from the middle of theirs (median).")
-    return task.fitted(unit)
-
-
 def _augmentation(share: float, preprocessing: Preprocessing, reasons: list[str]) -> Augmentation:
     if share < _UPRIGHT:
         reasons.append(
@@ -191,14 +179,14 @@ def _loss(
 
 
 def time_plan(
-    plan: Plan, batches: Batches, network: Network, spent: float, *, chosen: str | None = None
+    plan: Plan, batches: Batches, engine: Engine, spent: float, *, chosen: str | None = None
 ) -> Plan:
     """Time a few steps in each precision that this machine supports, and set steps and the rest.
 
     Args:
         plan: From `make_plan`.
         batches: The real ones, so that the time of the data counts too.
-        network: Not changed; a copy is timed.
+        engine: Times its steps; its network is not changed.
         spent: Seconds of the budget that are gone already.
         chosen: A precision that the user insists on.
 
@@ -206,12 +194,12 @@ def time_plan(
         BudgetError: The budget is too short for `LEAST_STEPS` steps.
     """
     reasons = list(plan.reasons)
-    names = [chosen] if chosen else trials.precisions()
+    names = [chosen] if chosen else engine.precisions()
     began = time.perf_counter()
     if plan.budget is None and (chosen or len(names) == 1):
         timed = {names[0]: 0.0}
     else:
-        tried = {name: trials.try_steps(name, plan, batches, network) for name in names}
+        tried = {name: engine.try_steps(name, plan, batches) for name in names}
         timed = {
             name: seconds for name, (seconds, loss) in tried.items() if trials.is_right(loss, tried)
         }
@@ -228,7 +216,7 @@ def time_plan(
                 f"gone, so {max(steps, 0)} remain. Give at least "
                 f"{math.ceil((spent + 2 * LEAST_STEPS * seconds) / _USED)} s, or a smaller --size."
             )
-    reasons.append(trials.say_times(timed, precision, plan.batch))
+    reasons.append(trials.say_times(timed, precision, plan.batch, engine.device()))
     reasons.append(
         f"Steps: {steps} of {plan.batch} images, every image about "
         f"{max(1, round(steps * plan.batch / len(batches.samples)))} times."

@@ -91,8 +91,12 @@ def skeleton_of(
 
 def find_skeleton(keypoints: Sequence[str]) -> Skeleton | None:
     """Return the known skeleton with these names in this order, however they are spelled."""
-    names = tuple(plain(name) for name in keypoints)
-    return next((known for known in SKELETONS.values() if known.keypoints == names), None)
+    return next((known for known in SKELETONS.values() if same_keypoints(keypoints, known)), None)
+
+
+def same_keypoints(keypoints: Sequence[str], skeleton: Skeleton) -> bool:
+    """Tell whether a skeleton has these names in this order, however they are spelled."""
+    return [plain(name) for name in keypoints] == [plain(name) for name in skeleton.keypoints]
 
 
 def read_skeleton(path: Path | str) -> Skeleton:

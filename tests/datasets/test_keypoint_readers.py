@@ -6,7 +6,7 @@ import pytest
 from drawn_keypoints import SIZE, annotation, coco_data, points_of, write_coco, write_image
 
 from segmentare.annotations import UNLABELED, Category
-from segmentare.datasets import KEYPOINT_READERS, open_dataset
+from segmentare.datasets import KEYPOINT_READERS, open_dataset, open_richest
 from segmentare.datasets.images import image_size
 from segmentare.errors import DatasetError
 from segmentare.poses import HIDDEN, VISIBLE
@@ -220,8 +220,8 @@ def test_the_task_chooses_the_readers(tmp_path):
     with pytest.raises(
         DatasetError, match=r"for the task 'body' must be one of openpose, lsp, mpii"
     ):
-        open_dataset(tmp_path, "folder", "body")
-    assert len(KEYPOINT_READERS) == 4
+        open_dataset(tmp_path, "photos", "body")
+    assert len(KEYPOINT_READERS) == 6
 
 
 def write_lsp(root, joints, images=3, **more):
@@ -376,3 +376,18 @@ def test_one_real_folder_serves_all_tasks(data):
     poses = body[place].annotation
     counted = np.bincount(poses.segmentation.instance.ravel(), minlength=len(poses) + 1)[1:]
     assert np.allclose(counted[counted > 500], poses.areas[counted > 500], rtol=0.2)
+
+
+def test_images_beside_their_keypoints_are_no_images_without_masks(tmp_path):
+    write_image(tmp_path / "1.png")
+    write_image(tmp_path / "2.png")
+    assert open_richest(tmp_path).problems[0].what  # two images and nothing else
+    (tmp_path / "people.json").write_text(json.dumps(coco_data([annotation(1, 1, points_of(17))])))
+    found = open_richest(tmp_path)
+    assert found.reader == "coco_keypoints"
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("folder", ["aic", "crowdpose", "halpe", "jhmdb", "mpii"])
+def test_real_samples_are_checked_without_naming_the_task(data, folder):
+    assert open_richest(data / "pose_samples" / folder).skeleton is not None

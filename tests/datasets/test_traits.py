@@ -10,6 +10,7 @@ from segmentare.datasets.traits import (
     as_masks,
     exposure_spread,
     object_traits,
+    pose_parents,
     pose_radius,
     pose_uprightness,
 )
@@ -87,3 +88,18 @@ def test_the_radius_of_poses_is_a_share_of_the_image():
         mask.annotation.instance.max() == len(p.annotation)
         for mask, p in zip(masks, people, strict=True)
     )
+
+
+def test_wrists_are_found_from_elbows():
+    dataset = SyntheticPeople(40, seed=1)
+    samples = [dataset[i] for i in range(40)]
+    parents = pose_parents(samples)
+    names = dataset.skeleton.keypoints
+    led = {names[i]: names[parent] for i, parent in enumerate(parents) if parent >= 0}
+    assert led["left_wrist"] == "left_elbow"
+    assert led["right_ankle"] == "right_knee"
+    assert "nose" not in led  # whose mirror image it is, no eye is
+    swaps = dataset.skeleton.swaps
+    for i, parent in enumerate(parents):
+        assert parents[swaps[i]] == (swaps[parent] if parent >= 0 else -1)
+    assert pose_parents(samples[:2]) == ()

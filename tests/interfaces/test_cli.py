@@ -124,8 +124,8 @@ def test_networks_are_listed(run_cli):
 
 
 def test_the_demo_goes_the_whole_way(run_cli, monkeypatch, tmp_path):
+    from segmentare.architecture import NetworkSpec
     from segmentare.interfaces import demo
-    from segmentare.networks.network import NetworkSpec
     from segmentare.wishes import Wishes
 
     def wishes(budget, seed):

@@ -14,6 +14,10 @@ from segmentare.errors import DatasetError
 from segmentare.interfaces.filming import VideoOutputs, predict_video
 from segmentare.prediction.drawing_poses import object_color
 from segmentare.prediction.video import Video, frames
+from segmentare.prediction.video_file import best_ending
+from segmentare.skeletons import SKELETONS
+
+FILM = f"film{best_ending()}"  #: the rendered video
 
 
 @dataclass
@@ -55,9 +59,9 @@ def test_people_are_followed_drawn_and_listed(film, tmp_path):
     out = tmp_path / "out"
     done = predict_video(PEOPLE, film, out, VideoOutputs(openpose=25))
     assert (done.name, done.frames, done.ids, done.remarks) == ("film", 20, 2, [])
-    assert sorted(path.name for path in out.iterdir()) == ["film.jsonl", "film.mp4", "film_json"]
+    assert sorted(path.name for path in out.iterdir()) == sorted(["film.jsonl", FILM, "film_json"])
     assert sorted(done.files) == sorted(out.iterdir())
-    with Video(out / "film.mp4") as video:
+    with Video(out / FILM) as video:
         assert (video.count, video.fps, video.size) == (20, FPS, SIZE)
     found = rows(out)
     assert [row["frame"] for row in found] == list(range(20))
@@ -70,13 +74,24 @@ def test_people_are_followed_drawn_and_listed(film, tmp_path):
     assert sorted(again.ids) == [1, 2]
 
 
+def test_people_of_videos_in_other_keypoints(film, tmp_path):
+    outputs = VideoOutputs(last=2, openpose=18, skeleton=SKELETONS["lsp14"])
+    out = tmp_path / "out"
+    predict_video(PEOPLE, film, out, outputs)
+    row = rows(out)[0]
+    assert row["skeleton"] == "lsp14"
+    assert len(row["people"][0]["keypoints"]) == 14
+    again = read_openpose(out / "film_json" / "film_000000000000_keypoints.json", SIZE)
+    assert (again.keypoints[:, 0] == 0).all()  # LSP has no nose
+
+
 def test_objects_are_followed_and_have_their_color(film, tmp_path):
     predict_video(DISKS, film, tmp_path / "out")
     found = rows(tmp_path / "out")
     lefts = [next(o for o in row["objects"] if o["id"] == 1)["box"][0] for row in found]
     assert set(np.diff(lefts)) in ({3}, {-3})
     assert found[0]["objects"][0]["category"] == "disk"
-    shown = list(frames(tmp_path / "out" / "film.mp4"))[10].image.astype(int)
+    shown = list(frames(tmp_path / "out" / FILM))[10].image.astype(int)
     box = next(o for o in found[10]["objects"] if o["id"] == 2)["box"]
     spot = shown[box[3] - 12 : box[3] - 6, box[0] + 14 : box[0] + 24].mean(axis=(0, 1))
     plain = 40 + 8 * 10
@@ -101,7 +116,7 @@ def test_range_step_and_switches(film, tmp_path):
     with Video(film) as video:
         predict_video(PEOPLE, film, out, VideoOutputs(step=5, overwrite=True))
         assert video.fps == FPS
-    with Video(out / "film.mp4") as video:
+    with Video(out / FILM) as video:
         assert (video.fps, video.count) == (5.0, 4)  # as long as the original
 
 
@@ -176,4 +191,4 @@ def test_a_camera_ends_with_ctrl_c_and_keeps_what_it_saw(film, tmp_path, monkeyp
     done = predict_video(Seer(show), "0", tmp_path / "out")
     assert (done.name, done.frames) == ("camera0", 14)
     assert len(rows(tmp_path / "out", "camera0")) == 14
-    assert len(list(frames(tmp_path / "out" / "camera0.mp4"))) == 14
+    assert len(list(frames(tmp_path / "out" / f"camera0{best_ending()}"))) == 14

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from command_line import TRAIN
 
+from segmentare.architecture import NetworkSpec
 from segmentare.datasets import open_dataset
 from segmentare.datasets.synthetic_objects import SyntheticObjects, write_dataset
 from segmentare.interfaces import demo
 from segmentare.networks.inference import load
-from segmentare.networks.network import NetworkSpec
 from segmentare.wishes import Wishes
 
 KINDS = {"instance": "cells", "panoptic": "meadow"}

@@ -13,6 +13,7 @@ from PIL import Image
 from read_page import Page
 
 from segmentare.annotations import Category, Segmentation
+from segmentare.engines.loading import Opened
 from segmentare.interfaces.evaluation import image_score, score
 from segmentare.interfaces.predicting import Outputs, predict
 from segmentare.interfaces.report import ReportData, write_report
@@ -67,7 +68,8 @@ def fake(monkeypatch):
 
     def put(task, **options):
         made = Fake(task, **options)
-        monkeypatch.setattr("segmentare.networks.inference.load", lambda *_, **__: made)
+        opened = Opened(made, "torch", "f32", "Engine: torch f32.")
+        monkeypatch.setattr("segmentare.interfaces.predicting.open_model", lambda *_, **__: opened)
         return made
 
     return put

@@ -15,11 +15,13 @@ from untrained import write_model
 
 from segmentare.datasets.openpose import read_openpose
 from segmentare.datasets.synthetic_people import draw_people
+from segmentare.engines.loading import Opened
 from segmentare.errors import DatasetError
 from segmentare.interfaces import api, cli
 from segmentare.interfaces.filming import VideoOutputs
 from segmentare.interfaces.predicting import Outputs, Predictions, predict
 from segmentare.interfaces.writing_poses import choose_layout
+from segmentare.prediction.video_file import best_ending
 from segmentare.skeletons import SKELETONS, convert
 from segmentare.tasks import Body, Instance, Pose
 
@@ -43,7 +45,8 @@ def fake(monkeypatch):
 
     def put(task, **options):
         made = Fake(task, **options)
-        monkeypatch.setattr("segmentare.networks.inference.load", lambda *_, **__: made)
+        opened = Opened(made, "torch", "f32", "Engine: torch f32.")
+        monkeypatch.setattr("segmentare.interfaces.predicting.open_model", lambda *_, **__: opened)
         return made
 
     return put
@@ -189,7 +192,9 @@ def test_images_and_videos_in_one_call_are_each_what_they_are(fake, photos, film
     outputs = Outputs(film=VideoOutputs(last=1), openpose=18)
     result = predict("run", [film, photos / "a.png"], out, outputs)
     frames = {f"film_json/film_{number:012d}_keypoints.json" for number in range(2)}
-    assert names(out) == {"a_keypoints.json", "film.mp4", "film.jsonl"} | frames | TABLES
+    assert (
+        names(out) == {"a_keypoints.json", f"film{best_ending()}", "film.jsonl"} | frames | TABLES
+    )
     assert (len(result.rows), result.films[0].frames, result.films[0].ids) == (1, 2, 2)
     assert result.films[0].to_dict()["video"] == "film"
     assert len(read_openpose(out / "a_keypoints.json").skeleton.keypoints) == 18

@@ -7,9 +7,9 @@ from tiny_training import PLAN, TASK, network_of, weights
 
 from segmentare.checkpoint import MODEL, save_model
 from segmentare.errors import ModelError
-from segmentare.networks.choice import choose_spec
 from segmentare.networks.inference import from_arrays, fuse, load, maps_function, to_arrays
 from segmentare.networks.network import build_network
+from segmentare.wishes import choose_spec
 
 
 def trained():

@@ -6,8 +6,9 @@ import pytest
 from drawn_videos import FPS, SIZE, picture, write_video
 
 from segmentare.errors import DatasetError
+from segmentare.prediction import video_file
 from segmentare.prediction.video import VIDEOS, Video, frames, is_video
-from segmentare.prediction.video_file import VideoFile
+from segmentare.prediction.video_file import VideoFile, best_ending, playing_remark
 
 
 class Capture:
@@ -182,7 +183,7 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     with VideoFile(path, overwrite=True) as film:
         film.add(picture(0))
     assert len(list(frames(path))) == 1
-    with pytest.raises(ValueError, match=r"written as '\.mp4'; got 'film.avi'"):
+    with pytest.raises(ValueError, match=r"written as '\.mp4' or '\.webm'; got 'film.avi'"):
         VideoFile(tmp_path / "film.avi")
     with (
         pytest.raises(OSError, match="cannot be written"),
@@ -208,3 +209,27 @@ def test_any_rate_can_be_written(tmp_path, fps):
     with Video(write_video(tmp_path / "film.mp4", 3, fps=fps)) as video:
         assert video.fps == pytest.approx(min(fps, 240), rel=1e-3)
         assert len(list(video.frames())) == 3
+
+
+def test_what_browsers_play_is_read_back(tmp_path, capfd):
+    path = write_video(tmp_path / f"film{best_ending()}")
+    assert playing_remark(path.name) == ""
+    with Video(path) as video:
+        assert (video.fps, video.size, video.count) == (FPS, SIZE, 20)
+        read = list(video.frames())
+    assert video.remarks == []
+    for frame in read[::6]:
+        assert np.abs(frame.image.astype(int) - picture(frame.number)).mean() < 6
+    assert capfd.readouterr() == ("", "")
+    head = path.read_bytes()[:4096]
+    assert b"V_VP8" in head if path.suffix == ".webm" else b"avc1" in path.read_bytes()
+
+
+def test_a_video_that_browsers_do_not_play_is_said(monkeypatch):
+    monkeypatch.setattr(video_file, "_writes", lambda code: code == "mp4v")
+    assert best_ending() == ".mp4"
+    assert "'film.mp4' does not play in browsers: " in playing_remark("film.mp4")
+    monkeypatch.setattr(video_file, "_writes", lambda code: code != "VP80")
+    assert (best_ending(), playing_remark("film.mp4")) == (".mp4", "")
+    monkeypatch.setattr(video_file, "_writes", lambda code: code != "avc1")
+    assert (best_ending(), playing_remark("film.webm")) == (".webm", "")

@@ -198,6 +198,50 @@ def test_scores_of_images_with_keypoints_only():
         metric.update(replace(found, segmentation=None), truth, "c")
 
 
+def test_scores_of_images_with_silhouettes_only():
+    truth = bodies()
+    found = round_trip(BODY, truth, 1)
+    nobody_looked = {
+        "keypoints": np.zeros_like(truth.keypoints),
+        "unknown": np.ones(truth.size, bool),
+    }
+    silhouettes = replace(truth, **nobody_looked)
+    metric = BODY.metric()
+    metric.update(found, silhouettes, "a")
+    scores = metric.compute()
+    assert metric.summary()["body"] == scores["iou"]["pooled"] == scores["mask_ap"]["pooled"] == 1
+    assert not [name for name in scores if name.startswith(("oks", "pck", "joints"))]
+    pixels = replace(silhouettes, segmentation=Segmentation(truth.segmentation.category))
+    metric.update(found, pixels, "b")  # nobody told them apart
+    assert metric.summary()["mask_ap"] == 1
+    smaller = replace(found, keypoints=found.keypoints[::-1] * [1, 1, 0.5])
+    metric.update(smaller, truth, "c")
+    alone = BODY.metric()
+    alone.update(smaller, truth, "c")
+    for name in ("oks_ap", "oks_ar", "pck@0.2"):  # as if there were no other images
+        assert metric.summary()[name] == alone.summary()[name]
+    rows = metric.per_image()
+    assert [row["oks_ap"] for row in rows] == [None, None, rows[2]["oks_ap"]]
+    assert rows[1]["body"] == 1
+    assert rows[2]["body"] == (rows[2]["oks_ap"] + 1) / 2
+
+
+def test_people_without_a_silhouette_stay_if_asked():
+    truth = bodies(2, (96, 128))
+    maps = perfect_maps(BODY, BODY.encode(truth, 1))
+    maps["object"][:] = 0
+    assert len(BODY.decode(maps, 1)) == 0
+    found = replace(BODY, least_area=0).decode(maps, 1)
+    assert len(found) == 2
+    assert found.areas.tolist() == [0, 0]
+    far = np.abs(found.keypoints[:, None, :, :2] - truth.keypoints[None, ..., :2]).max(axis=(2, 3))
+    assert far.min(axis=0).max() < 0.01
+    metric = BODY.metric()
+    metric.update(found, truth, "image")
+    assert metric.summary()["oks_ap"] == 1
+    assert metric.summary()["mask_ap"] == 0
+
+
 @pytest.mark.parametrize("settings", [{"unit": -1.0}, {"spacing": 0}])
 def test_damaged_settings_are_refused(settings):
     with pytest.raises(ValueError, match="must be above 0 and the spacing at least 1"):

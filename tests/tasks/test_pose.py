@@ -180,6 +180,35 @@ def test_keypoints_snap_to_their_own_peak():
     assert distances(unsnapped, annotation).min() > 1
 
 
+TREE = (-1, 3, 4, 5, 6, -1, -1, 5, 6, 7, 8, -1, -1, 11, 12, 13, 14)
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_vectors_may_start_in_other_keypoints(stride):
+    annotation = people(np.random.default_rng(3), 3, (128, 192))
+    task = replace(CENTER, parents=TREE)
+    encoded = task.encode(annotation, stride)
+    start = annotation.keypoints[0, 7, :2]  # of a forearm
+    column, row = np.rint((start - (stride - 1) / 2) / stride).astype(int)
+    cell = np.array([column, row]) * stride + (stride - 1) / 2
+    way = encoded["joints"][18:20, row, column] * task.unit
+    assert way == pytest.approx(annotation.keypoints[0, 9, :2] - cell, abs=1e-4)
+    maps = perfect_maps(task, encoded)
+    maps["keypoints"] = np.zeros_like(maps["keypoints"])
+    assert distances(task.decode(maps, stride), annotation).max() < 0.01  # nothing was snapped
+
+
+def test_children_are_looked_for_from_where_their_parents_are_seen():
+    annotation = people(np.random.default_rng(2), 3, (192, 256))
+    task = replace(CENTER, parents=TREE)
+    maps = perfect_maps(task, task.encode(annotation, 1))
+    maps["keypoints"][9] = 0  # wrists are hidden, elbows are not
+    maps["joints"][10:12] += 2 / task.unit  # and shoulders, their parents, are missed
+    found = task.decode(maps, 1)
+    assert distances(found, annotation).max() < 0.01
+    assert (found.keypoints[:, 9, 2] == reading.GUESSED).all()
+
+
 def test_two_people_do_not_share_a_peak():
     tops = peaks.Peaks(
         np.array([0, 0]), np.array([[10, 10], [14, 10]]), np.float32([[10, 10], [14, 10]]),

@@ -62,10 +62,10 @@ def die():
     raise KilledError
 
 
-def by_chance(network):
+def by_chance(maps_of):
     """Score that follows from the weights alone and goes up and down, so any may be the best."""
-    total = sum(p.double().sum() for p in network.parameters())
-    return float(torch.sin(1e5 * total))
+    maps = maps_of(np.ones((1, 32, 32, 3), np.float32))
+    return float(np.sin(1e5 * maps["object"].astype(np.float64).sum()))
 
 
 def test_it_learns(tmp_path):
@@ -94,14 +94,14 @@ def test_fewer_steps_than_validations(tmp_path):
 def test_the_best_weights_are_those_of_the_best_score(tmp_path):
     averages = []
 
-    def validate(network):
-        averages.append(weights(network))
+    def validate(_):
+        averages.append(run.engine.averaged())
         return [0.2, 0.9, 0.4, 0.9][len(averages) - 1]
 
     run = training(tmp_path, validate)
     list(run.run())
     assert same(run.best, averages[1])
-    assert not same(run.best, weights(run.network))
+    assert not same(run.best, run.engine.arrays())
 
 
 def test_without_validation_the_last_average_is_the_best(tmp_path):
@@ -109,14 +109,14 @@ def test_without_validation_the_last_average_is_the_best(tmp_path):
     events = list(run.run())
     assert events[-1].score is None
     assert events[-1].best
-    assert run.best.keys() == weights(run.network).keys()
+    assert run.best.keys() == run.engine.arrays().keys()
 
 
 def test_golden_average_after_one_step(tmp_path):
     run = training(tmp_path, steps=1, learning_rate=0.1, warm_up=0.0)
-    before = weights(run.network)
+    before = run.engine.arrays()
     list(run.run())
-    after = weights(run.network)
+    after = run.engine.arrays()
     for name, average in run.best.items():
         if not name.endswith("num_batches_tracked"):
             golden = before[name] + 9 / 11 * (after[name] - before[name])
@@ -133,7 +133,7 @@ def test_a_killed_run_ends_as_the_unbroken_one(tmp_path, number):
         list(killed.run())
     resumed = training(tmp_path / "b", by_chance)
     rest = list(resumed.run(resume=True))
-    assert same(weights(resumed.network), weights(unbroken.network))
+    assert same(resumed.engine.arrays(), unbroken.engine.arrays())
     assert same(resumed.best, unbroken.best)
     assert resumed.best_score == unbroken.best_score
     assert [(e.step, e.loss, e.score) for e in rest] == [
@@ -167,7 +167,7 @@ def test_killed_while_saving(tmp_path, monkeypatch, file):
         run_in("b")
     monkeypatch.undo()
     resumed = run_in("b", resume=True)
-    assert same(weights(resumed.network), weights(unbroken.network))
+    assert same(resumed.engine.arrays(), unbroken.engine.arrays())
     assert same(resumed.best, unbroken.best)
 
 
@@ -196,7 +196,7 @@ def test_a_stop_ends_after_the_step_at_hand_with_usable_weights(tmp_path, number
     events = list(run.run())
     assert events[-1].step == number + 1
     assert events[-1].score is not None
-    assert run.best.keys() == weights(run.network).keys()
+    assert run.best.keys() == run.engine.arrays().keys()
 
 
 def test_a_stop_before_the_first_step_leaves_the_starting_weights(tmp_path):
@@ -210,7 +210,7 @@ def test_a_stop_between_two_steps_leaves_usable_weights(tmp_path):
     run = training(tmp_path, by_chance, steps=100, validations=2)
     for _ in run.run():
         run.stop = True  # while a line of the log is written
-    assert run.best.keys() == weights(run.network).keys()
+    assert run.best.keys() == run.engine.arrays().keys()
 
 
 def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path):
@@ -218,7 +218,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path):
 
     def spoil():
         with torch.no_grad():
-            next(run.network.parameters()).fill_(float("nan"))
+            next(run.engine.network.parameters()).fill_(float("nan"))
 
     watch(run, 3, spoil)
     with pytest.raises(ModelError, match=r"loss must stay .* at step 10 it is nan.*--learning"):
@@ -236,9 +236,9 @@ def test_diverged_weights_are_not_kept_as_the_best(tmp_path):
 def test_an_encoder_with_starting_weights_learns_at_its_own_rate(tmp_path):
     frozen = {"encoder_rate": 0.0, "weight_decay": 0.0, "start": "default"}
     run = training(tmp_path, steps=3, **frozen)
-    before = {n: p.detach().clone() for n, p in run.network.named_parameters()}
+    before = {n: p.detach().clone() for n, p in run.engine.network.named_parameters()}
     list(run.run())
-    for name, parameter in run.network.named_parameters():
+    for name, parameter in run.engine.network.named_parameters():
         assert torch.equal(parameter, before[name]) == name.startswith("encoder."), name
 
 
@@ -248,9 +248,9 @@ def test_norms_and_biases_do_not_decay(tmp_path):
     images, targets = run.batches[0]
     targets["object"][:] = np.nan
     run.batches = Always((images, targets))
-    before = {n: p.detach().clone() for n, p in run.network.named_parameters()}
+    before = {n: p.detach().clone() for n, p in run.engine.network.named_parameters()}
     list(run.run())
-    for name, parameter in run.network.named_parameters():
+    for name, parameter in run.engine.network.named_parameters():
         assert (parameter.abs().sum() < before[name].abs().sum()) == (parameter.ndim > 1), name
 
 

@@ -16,12 +16,13 @@ from torch import nn
 
 from segmentare.checkpoint import load_model
 from segmentare.training.joint import JointBatchNorm, join_norms
-from segmentare.training.processes import Processes, together
+from segmentare.training.processes import Processes
 
 HERE = Path(__file__).resolve().parent
 TOGETHER = HERE / "two_processes.py"
 DEADLINE = 600
 
+pytest.importorskip("lightning_fabric", reason="the package lightning-fabric is not installed")
 if not torch.distributed.is_available() or not torch.distributed.is_gloo_available():
     pytest.skip("this PyTorch has no gloo, which processes talk through", allow_module_level=True)
 
@@ -87,6 +88,8 @@ def test_a_norm_that_joins_keeps_its_names_and_weights():
 
 
 def test_alone_nothing_is_shared():
+    from segmentare.training.torch_processes import together
+
     with together(None, "none") as processes:
         assert processes.count == 1
         assert processes.first

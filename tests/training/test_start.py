@@ -7,15 +7,22 @@ import torch
 from safetensors.numpy import save
 from tiny_training import PLAN, TASK, network_of, weights
 
+from segmentare import shipped as shipped_weights
 from segmentare.annotations import Category
 from segmentare.checkpoint import save_model
 from segmentare.errors import ModelError
+from segmentare.networks.inference import from_arrays
 from segmentare.tasks import Semantic
-from segmentare.training import start
-from segmentare.training.start import load_start
+from segmentare.training.start import started
 
 STREET = Semantic(tuple(Category(str(i), (i, i, i)) for i in range(4)))
 DESCRIPTION = {"task": TASK.to_dict()}
+
+
+def load_start(network, spec, start):
+    arrays, name, line = started(weights(network), spec, start)
+    from_arrays(network, arrays)
+    return name, line
 
 
 @pytest.fixture
@@ -37,7 +44,7 @@ def shipped(tmp_path, other, monkeypatch):
     card = {"network": PLAN.spec.to_dict(), "images": {"drawn": 100, "photos": 23}}
     (tmp_path / "start.json").write_text(json.dumps(card))
     (tmp_path / "start.safetensors").write_bytes(save(other))
-    monkeypatch.setattr(start, "SHIPPED", tmp_path)
+    monkeypatch.setattr(shipped_weights, "SHIPPED", tmp_path)
 
 
 def test_encoder_and_decoder_are_copied_and_heads_are_not(model, other):

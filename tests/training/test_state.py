@@ -1,71 +1,61 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
-from tiny_training import PLAN, network_of, same, weights
+from tiny_training import PLAN, engine_of, same, training
 from torch import nn
 
+from segmentare.architecture import NetworkSpec
 from segmentare.errors import ModelError
-from segmentare.networks.network import NetworkSpec
-from segmentare.training.plan import Plan
-from segmentare.training.state import STATE, Ema, load_state, save_state
+from segmentare.plan import Plan
+from segmentare.training.state import STATE, decay_at, load_state, save_state
+from segmentare.training.torch_engine import Ema
 
 
-def trained(steps, network=None, seed=0):
-    """Return a network, its optimizer and its average after some steps on random images."""
-    network = network or network_of(PLAN)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2, foreach=True)
-    ema = Ema(network, 0.9)
-    step(network, optimizer, ema, steps, seed)
-    return network, optimizer, ema
+def trained(steps, plan=PLAN, seed=0):
+    """Return an engine after some steps on random images."""
+    engine = engine_of(plan)
+    engine.begin(plan)
+    step(engine, steps, seed)
+    return engine
 
 
-def step(network, optimizer, ema, steps, seed):
-    generator = torch.Generator().manual_seed(seed)
+def step(engine, steps, seed):
+    rng = np.random.default_rng(seed)
     for number in range(1, steps + 1):
-        loss = network(torch.randn(2, 3, 32, 32, generator=generator))["object"].square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        ema.update(number)
+        images = rng.standard_normal((2, 32, 32, 3)).astype(np.float32)
+        targets = {"object": rng.integers(0, 2, (2, 1, 32, 32)).astype(np.float32)}
+        engine.step(engine.load((images, targets)), 1e-2)
+        engine.average(decay_at(0.9, number))
 
 
 def test_state_round_trip(tmp_path):
-    network, optimizer, ema = trained(3)
-    save_state(tmp_path, network, optimizer, ema, {"step": 3, "best": 0.5, "text": "Größe"})
-    other, other_optimizer, other_ema = trained(1, seed=9)
-    facts = load_state(tmp_path, other, other_optimizer, other_ema)
+    engine = trained(3)
+    save_state(tmp_path, engine.state(), {"step": 3, "best": 0.5, "text": "Größe"})
+    other = trained(1, seed=9)
+    arrays, facts = load_state(tmp_path)
+    other.restore(arrays)
     assert facts == {"step": 3, "best": 0.5, "text": "Größe"}
-    assert same(weights(network), weights(other))
-    for a, b in zip(ema.tensors().values(), other_ema.tensors().values(), strict=True):
-        assert torch.equal(a, b)
-    one, two = optimizer.state_dict()["state"], other_optimizer.state_dict()["state"]
-    assert one.keys() == two.keys()
-    for number, values in one.items():
-        for key, value in values.items():
-            assert torch.equal(value, two[number][key]), (number, key)
-            assert value.shape == two[number][key].shape
+    assert same(engine.arrays(), other.arrays())
+    assert same(engine.averaged(), other.averaged())
+    assert same(engine.state(), other.state())
 
 
 def test_after_a_round_trip_the_next_steps_are_the_same(tmp_path):
-    network, optimizer, ema = trained(3)
-    save_state(tmp_path, network, optimizer, ema, {})
-    fresh = network_of(PLAN)
-    optimizer_of_fresh = torch.optim.AdamW(fresh.parameters(), lr=1e-2, foreach=True)
-    ema_of_fresh = Ema(fresh, 0.9)
-    load_state(tmp_path, fresh, optimizer_of_fresh, ema_of_fresh)
-    step(network, optimizer, ema, 2, seed=5)
-    step(fresh, optimizer_of_fresh, ema_of_fresh, 2, seed=5)
-    assert same(weights(network), weights(fresh))
-    for a, b in zip(ema.tensors().values(), ema_of_fresh.tensors().values(), strict=True):
-        assert torch.equal(a, b)
+    engine = trained(3)
+    save_state(tmp_path, engine.state(), {})
+    fresh = trained(0)
+    fresh.restore(load_state(tmp_path)[0])
+    step(engine, 2, seed=5)
+    step(fresh, 2, seed=5)
+    assert same(engine.state(), fresh.state())
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut", "empty", "foreign", "another network"])
-def test_a_state_that_does_not_fit_is_a_sentence(tmp_path, damage):
-    network, optimizer, ema = trained(1)
-    save_state(tmp_path, network, optimizer, ema, {"step": 1})
+@pytest.mark.parametrize("damage", ["missing", "cut", "empty", "foreign"])
+def test_a_state_that_cannot_be_read_is_a_sentence(tmp_path, damage):
+    save_state(tmp_path, trained(1).state(), {"step": 1})
     path = tmp_path / STATE
     if damage == "missing":
         path.unlink()
@@ -73,15 +63,20 @@ def test_a_state_that_does_not_fit_is_a_sentence(tmp_path, damage):
         path.write_bytes(path.read_bytes()[:-50])
     elif damage == "empty":
         path.write_bytes(b"")
-    elif damage == "foreign":
+    else:
         from safetensors.numpy import save
 
         path.write_bytes(save({}))
-    else:
-        wider = network_of(replace(PLAN, spec=replace(PLAN.spec, width=0.25)))
-        network, optimizer, ema = trained(0, wider)
     with pytest.raises(ModelError, match=r"[Tt]rain anew") as caught:
-        load_state(tmp_path, network, optimizer, ema)
+        load_state(tmp_path)
+    assert STATE in str(caught.value)
+
+
+def test_a_state_of_another_network_is_a_sentence(tmp_path):
+    save_state(tmp_path, trained(1).state(), {"step": 1})
+    wider = training(tmp_path, spec=replace(PLAN.spec, width=0.25))
+    with pytest.raises(ModelError, match=r"does not fit this run .* Train anew") as caught:
+        list(wider.run(resume=True))
     assert STATE in str(caught.value)
 
 
@@ -90,22 +85,22 @@ def test_golden_average():
     network = nn.Linear(1, 1, bias=False)
     with torch.no_grad():
         network.weight.fill_(0.0)
-        ema = Ema(network, 0.25)
+        ema = Ema(network)
         network.weight.fill_(1.0)
-        ema.update(1)
+        ema.update(decay_at(0.25, 1))
         first = 1 - 2 / 11
         assert ema.tensors()["weight"].item() == pytest.approx(first)
         network.weight.fill_(3.0)
-        ema.update(2)  # 3 / 12 is the decay itself
+        ema.update(decay_at(0.25, 2))  # 3 / 12 is the decay itself
         assert ema.tensors()["weight"].item() == pytest.approx(0.25 * first + 0.75 * 3)
-        ema.update(1000)
+        ema.update(decay_at(0.25, 1000))
         second = 0.25 * first + 0.75 * 3
         assert ema.tensors()["weight"].item() == pytest.approx(0.25 * second + 0.75 * 3)
 
 
 def test_the_average_holds_running_statistics_too_and_no_counters():
     network = nn.BatchNorm2d(2)
-    assert Ema(network, 0.9).tensors().keys() == {"weight", "bias", "running_mean", "running_var"}
+    assert Ema(network).tensors().keys() == {"weight", "bias", "running_mean", "running_var"}
 
 
 def test_golden_learning_rates():

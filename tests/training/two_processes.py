@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from tiny_training import PLAN, network_of, sample
+from tiny_training import PLAN, engine_of, sample
 
 from segmentare.annotations import UNLABELED, Category, Segmentation
 from segmentare.batches import Batches
 from segmentare.tasks import Instance, Semantic
 from segmentare.training.loop import Training
-from segmentare.training.processes import together
+from segmentare.training.torch_processes import together
 
 ONE = (Category("background", (0, 0, 0), background=True), Category("x", (255, 0, 0)))
 MANY = (*ONE, Category("y", (0, 255, 0)), Category("z", (0, 0, 255)))
@@ -46,14 +46,16 @@ def train(case, processes, folder):
     folder.mkdir(parents=True, exist_ok=True)
     task = CASES[case]
     plan = replace(PLAN, task=task, batch=4, steps=3, warm_up=0.0, learning_rate=2e-4)
-    network = network_of(plan, task)
+    engine = engine_of(plan, task)
+    network = engine.network
     batches = Batches(
-        list(samples(case)), task, plan.preprocessing, plan.augmentation, 4, network.stride, 3
+        list(samples(case)), task, plan.preprocessing, plan.augmentation, 4, plan.spec.stride, 3
     )
     before = {name: t.detach().numpy().copy() for name, t in network.state_dict().items()}
     scores = iter([0.3, 0.9, 0.5])
-    training = Training(plan, network, batches, lambda _: next(scores), folder)
+    training = Training(plan, engine, batches, lambda _: next(scores), folder)
     training.processes = processes
+    processes.lead(engine)
     losses = [event.loss for event in training.run()]
     after = {name: t.detach().numpy() for name, t in network.state_dict().items()}
     moved = {f"moved.{name}": abs(after[name] - before[name]).max() for name in after}

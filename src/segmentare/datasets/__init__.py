@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segmentare.errors import DatasetError
 
 if TYPE_CHECKING:
     from segmentare.datasets.files import FileDataset
+    from segmentare.poses import Skeleton
 
 #: Name of a reader -> (its module's function, the layout in words); special ones come first.
 READERS: dict[str, tuple[str, str]] = {
@@ -49,6 +50,11 @@ KEYPOINT_READERS: dict[str, tuple[str, str]] = {
     "openpose": ("openpose_dataset:open_openpose", "OpenPose (a.jpg and a_keypoints.json)"),
     "lsp": ("lsp:open_lsp", "Leeds Sports Pose (joints.mat, images/im0001.jpg)"),
     "mpii": ("mpii:open_mpii", "MPII human pose (a JSON list of image, joints, joints_vis)"),
+    "cvat": ("cvat:open_cvat", "CVAT for images 1.1 (annotations.xml with skeletons or points)"),
+    "label_studio": (
+        "label_studio:open_label_studio",
+        "Label Studio (its JSON export with keypointlabels)",
+    ),
     "coco_keypoints": (
         "coco_keypoints:open_keypoints",
         "COCO keypoints (annotations/person_keypoints_*.json and the like, image folders)",
@@ -58,7 +64,10 @@ KEYPOINT_TASKS = ("pose", "body")
 
 
 def open_dataset(
-    root: Path | str, reader: str | None = None, task: str = "semantic"
+    root: Path | str,
+    reader: str | None = None,
+    task: str = "semantic",
+    skeleton: Skeleton | None = None,
 ) -> FileDataset:
     """Open a folder of annotated images by the first reader that recognizes its layout.
 
@@ -66,25 +75,38 @@ def open_dataset(
 
     Args:
         root: The folder.
-        reader: Name of the one reader to use, a key of `READERS` or, for a task of keypoints, of
-            `KEYPOINT_READERS`; `None` tries all.
+        reader: Name of the one reader to use, a key of `READERS`, of `KEYPOINT_READERS` for the
+            task "pose", or of either for "body", whose people may have silhouettes alone; `None`
+            tries all.
         task: Name of the task that the data are for; some layouts hold data for several, and
             which categories there are, and whether things are told apart, depends on it.
+        skeleton: What keypoints are that the files do not name. Named ones stay as they are: see
+            `as_skeleton.as_skeleton`. Bodies without any keypoints need it.
 
     Raises:
         DatasetError: The folder is missing, empty, or of no known layout, or does not hold what
             the task needs.
     """
     root = Path(root)
-    readers = KEYPOINT_READERS if task in KEYPOINT_TASKS else READERS
+    readers = _readers(task)
     if reader is not None and reader not in readers:
         raise DatasetError(
             f"The reader for the task '{task}' must be one of {', '.join(readers)}; got '{reader}'."
         )
     _check_folder(root)
     for name in [reader] if reader else readers:
-        opened = _open(name, root, {"task": task, "forced": reader is not None})
+        opened = _open(
+            name,
+            root,
+            {
+                "task": "instance" if task == "body" and name in READERS else task,
+                "forced": reader is not None,
+                "skeleton": skeleton,
+            },
+        )
         if opened is not None:
+            if task == "body" and name in READERS:
+                return _as_people(opened, skeleton)
             return _check_objects(opened, task)
     known = "; ".join(f"{name}: {layout}" for name, (_, layout) in readers.items())
     asked = f"the layout of '{reader}'" if reader else "a known layout"
@@ -93,6 +115,8 @@ def open_dataset(
 
 def open_richest(root: Path | str, reader: str | None = None) -> FileDataset:
     """Open a folder for the task that keeps most of what it holds: stuff and things, or objects.
+
+    One without any mask is opened for its keypoints, where it has some.
 
     Args:
         root: The folder.
@@ -108,18 +132,41 @@ def open_richest(root: Path | str, reader: str | None = None) -> FileDataset:
             return open_dataset(root, reader, KEYPOINT_TASKS[0])
         except DatasetError:
             return open_dataset(root, reader)  # says what is wrong
-    if found.rule is not None or not found.records:  # masks of categories
+    if not found.records:
+        return _with_keypoints(root, reader) or found
+    if found.rule is not None:  # masks of categories
         return found
     return open_dataset(
         root, found.reader, "panoptic" if found.reader in WITH_STUFF else "instance"
     )
 
 
-def _open(name: str, root: Path, options: Mapping[str, str | bool]) -> FileDataset | None:
+def _with_keypoints(root: Path | str, reader: str | None) -> FileDataset | None:
+    """Return the folder as one of keypoints, `None` where no image has any."""
+    try:
+        found = open_dataset(root, reader, KEYPOINT_TASKS[0])
+    except DatasetError:
+        return None
+    return found if found.records else None
+
+
+def _open(name: str, root: Path, options: Mapping[str, Any]) -> FileDataset | None:
     """Call a reader with those of the options that it takes."""
     opener = _opener(name)
     taken = signature(opener).parameters
     return opener(root, **{key: value for key, value in options.items() if key in taken})
+
+
+def _readers(task: str) -> dict[str, tuple[str, str]]:
+    if task == "body":
+        return KEYPOINT_READERS | READERS
+    return KEYPOINT_READERS if task in KEYPOINT_TASKS else READERS
+
+
+def _as_people(opened: FileDataset, skeleton: Skeleton | None) -> FileDataset:
+    from segmentare.datasets.as_people import as_people
+
+    return as_people(opened, skeleton)
 
 
 def _check_objects(opened: FileDataset, task: str) -> FileDataset:

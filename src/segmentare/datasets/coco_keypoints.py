@@ -21,14 +21,23 @@ from segmentare.datasets.pairing import named
 from segmentare.datasets.pose_dataset import PoseDataset, opened, without_parts
 from segmentare.errors import DatasetError
 from segmentare.geometry import Size
-from segmentare.poses import Poses
+from segmentare.poses import Poses, Skeleton
 
 _OTHERS = ("instances", "captions", "panoptic", "stuff", "image_info", "deepfashion")
 
 
-def open_keypoints(root: Path, task: str = "pose") -> PoseDataset | None:
-    """Open COCO keypoints; `None` for others. Silhouettes are kept for the task "body"."""
-    files = [marks for marks in map(read_marks, keypoint_files(root)) if marks is not None]
+def open_keypoints(
+    root: Path, task: str = "pose", skeleton: Skeleton | None = None
+) -> PoseDataset | None:
+    """Open COCO keypoints; `None` for others. Silhouettes are kept for the task "body".
+
+    Args:
+        root: The folder.
+        task: Name of the task.
+        skeleton: As in `read_marks`.
+    """
+    found = (read_marks(path, skeleton) for path in keypoint_files(root))
+    files = [marks for marks in found if marks is not None]
     return _open(root, files, silhouettes=task == "body") if files else None
 
 

@@ -29,7 +29,7 @@ from segmentare.geometry import Size
 from segmentare.outlines import fill_union
 from segmentare.poses import VISIBLE, Keypoints, Poses, Skeleton
 from segmentare.runlengths import RLE
-from segmentare.skeletons import SKELETONS, find_skeleton, skeleton_of
+from segmentare.skeletons import SKELETONS, find_skeleton, same_keypoints, skeleton_of
 
 #: Skeletons of files that do not name their keypoints, by the number of these.
 _BY_COUNT = {17: "coco17", 18: "openpose18", 25: "body25", 136: "halpe136"}
@@ -111,14 +111,19 @@ class Marks:
             ) from error
 
 
-def read_marks(path: Path) -> Marks | None:
+def read_marks(path: Path, skeleton: Skeleton | None = None) -> Marks | None:
     """Read a file of keypoints; `None` where it holds something else.
+
+    Args:
+        path: The file.
+        skeleton: What its keypoints are if it does not name them, and which objects count if their
+            keypoints differ.
 
     Raises:
         DatasetError: The file is damaged, or does not say what its keypoints are.
     """
     file = read_coco(path)
-    kind = None if file is None else kind_of(file)
+    kind = None if file is None else _kind_of(file, skeleton)
     if file is None or kind is None:
         return None
     remarks = Remarks(path.name)
@@ -210,7 +215,7 @@ def _ignored(entry: Entry, size: Size) -> NDArray[np.bool_] | None:
     return fill_union(rings, size) if rings else None
 
 
-def kind_of(file: CocoFile) -> Kind | None:
+def _kind_of(file: CocoFile, hint: Skeleton | None) -> Kind | None:
     """Return what the file marks keypoints of; `None` where it marks none.
 
     Raises:
@@ -226,27 +231,34 @@ def kind_of(file: CocoFile) -> Kind | None:
         return None
     names = {number: tuple(file.categories[number].get("keypoints") or ()) for number in ids}
     if len(set(names.values())) > 1:
-        people = [n for n in ids if file.categories[n]["name"] == "person"]
-        if not people:
+        chosen = [n for n in ids if file.categories[n]["name"] == "person"]
+        if hint is not None:
+            chosen = [n for n in ids if same_keypoints(names[n], hint)] or chosen
+        if not chosen:
             listed = ", ".join(f"'{file.categories[n]['name']}'" for n in ids[:5])
             raise DatasetError(
                 f"All objects in '{file.path.name}' must have the same keypoints, but those of "
-                f"{listed} differ; give each kind a file of its own."
+                f"{listed} differ; give each kind a file of its own, or a skeleton that has the "
+                f"keypoints of one of them."
             )
-        ids = people
+        ids = chosen
     first = file.categories[ids[0]]
     name = str(first["name"]) if len(ids) == 1 else "object"
     commonest = sum((counts[number] for number in ids), Counter()).most_common(1)[0][0]
-    return Kind(name, frozenset(ids), _skeleton(file, first, commonest))
+    return Kind(name, frozenset(ids), _skeleton(file, first, commonest, hint))
 
 
-def _skeleton(file: CocoFile, category: Entry, numbers: int) -> Skeleton:
+def _skeleton(file: CocoFile, category: Entry, numbers: int, hint: Skeleton | None) -> Skeleton:
     names = [str(name) for name in category.get("keypoints") or ()]
     if not names:
+        if hint is not None and numbers in (2 * len(hint.keypoints), 3 * len(hint.keypoints)):
+            return hint
         if numbers % 3 or numbers // 3 not in _BY_COUNT:
+            other = "" if hint is None else f" ('{hint.name}' has {len(hint.keypoints)})"
             raise DatasetError(
                 f"The category '{category['name']}' in '{file.path.name}' must name its "
-                f"{numbers / 3:.4g} keypoints in 'keypoints'; it names none. Add the names."
+                f"{numbers / 3:.4g} keypoints in 'keypoints'; it names none. Add them, or give "
+                f"a skeleton of so many keypoints{other}: --skeleton FILE.toml."
             )
         return SKELETONS[_BY_COUNT[numbers // 3]]
     limbs = [tuple(limb) for limb in category.get("skeleton") or () if len(limb) == 2]

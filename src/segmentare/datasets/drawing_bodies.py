@@ -23,7 +23,15 @@ JOINTS = (
     *("right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
 )  #: in COCO's order
 
-_UPPER_ARM, _FOREARM, _HAND, _THIGH, _SHIN, _TORSO, _NECK = 0.165, 0.15, 0.05, 0.245, 0.24, 0.3, 0.1
+_UPPER_ARM, _FOREARM, _HAND, _THIGH, _SHIN, _TORSO, _NECK = (
+    0.165,
+    0.15,
+    0.03,
+    0.22,
+    0.21,
+    0.29,
+    0.14,
+)
 
 
 @dataclass(frozen=True)
@@ -56,13 +64,13 @@ def pose(rng: Random) -> dict[str, Points]:
     points = {
         "neck": neck,
         "head": head,
-        "face": head + 0.035 * ahead - 0.012 * up,
-        "nose": head + 0.07 * ahead - 0.012 * up,
+        "face": head + 0.045 * ahead - 0.016 * up,
+        "nose": head + 0.09 * ahead - 0.02 * up,
     }
     active = rng.random() < 0.6  # arms and legs of the others hang and stand
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        points[f"{side}_eye"] = head + sign * 0.029 * across + 0.055 * ahead + 0.012 * up
-        points[f"{side}_ear"] = head + sign * 0.06 * across - 0.005 * up
+        points[f"{side}_eye"] = head + sign * 0.044 * across + 0.075 * ahead + 0.018 * up
+        points[f"{side}_ear"] = head + sign * 0.09 * across - 0.005 * up
         points[f"{side}_shoulder"] = neck + sign * 0.115 * across - 0.01 * up
         points[f"{side}_hip"] = sign * 0.075 * across
         points |= _arm(rng, points[f"{side}_shoulder"], side, sign, active=active)
@@ -73,21 +81,21 @@ def pose(rng: Random) -> dict[str, Points]:
 def _yaw(rng: Random) -> float:
     """Draw where a body looks: mostly to the eye, sometimes to a side or away."""
     kind = rng.random()
-    if kind < 0.7:
-        return float(rng.normal(0, 0.45))
-    return float(math.pi + rng.normal(0, 0.45)) if kind < 0.85 else between(rng, -1.5, 1.5)
+    if kind < 0.9:
+        return float(rng.normal(0, 0.4))
+    return float(math.pi + rng.normal(0, 0.4)) if kind < 0.95 else between(rng, -1.5, 1.5)
 
 
 def _arm(
     rng: Random, shoulder: Points, side: str, sign: float, *, active: bool
 ) -> dict[str, Points]:
-    raised = between(rng, 0.1, 2.6) if active else between(rng, 0.08, 0.5)
-    ahead = between(rng, -0.4, 1.0) if active else between(rng, -0.3, 0.4)
+    raised = between(rng, 0.2, 2.6) if active else between(rng, 0.08, 0.5)
+    ahead = between(rng, -0.3, 0.5) if active else between(rng, -0.2, 0.3)
     upper = _unit(sign * math.sin(raised), -math.cos(raised), math.sin(ahead))
-    bent = between(rng, -0.6, 2.2) if active else between(rng, -0.2, 0.5)
+    bent = between(rng, -0.4, 1.8) if active else between(rng, -0.2, 0.5)
     turned = raised + bent * (1 if raised > 0.6 else -0.6)
     lower = _unit(
-        sign * math.sin(turned), -math.cos(turned), math.sin(ahead + between(rng, 0, 0.8))
+        sign * math.sin(turned), -math.cos(turned), math.sin(ahead + between(rng, 0, 0.4))
     )
     elbow = shoulder + _UPPER_ARM * upper
     wrist = elbow + _FOREARM * lower
@@ -96,7 +104,7 @@ def _arm(
 
 def _leg(rng: Random, hip: Points, side: str, sign: float, *, active: bool) -> dict[str, Points]:
     aside = between(rng, 0.0, 0.5) if active else between(rng, 0.0, 0.15)
-    ahead = between(rng, -0.5, 1.2) if active else between(rng, -0.15, 0.2)
+    ahead = between(rng, -0.4, 0.8) if active else between(rng, -0.15, 0.2)
     bent = between(rng, 0, 1.3) if active and rng.random() < 0.6 else between(rng, 0, 0.2)
     thigh = _unit(sign * math.sin(aside), -math.cos(aside) * math.cos(ahead), math.sin(ahead))
     shin = _unit(sign * 0.5 * math.sin(aside), -math.cos(ahead - bent), math.sin(ahead - bent))
@@ -145,24 +153,24 @@ def parts(points: dict[str, Points], stout: float) -> list[Part]:
 
     for side in ("left", "right"):
         s = f"{side}_"
-        tube(s + "foot", (s + "ankle", s + "toes"), (0.024, 0.02), s + "ankle", 0)
-        tube(s + "shin", (s + "knee", s + "ankle"), (0.038, 0.024), f"{s}knee {s}ankle", 0)
-        tube(s + "thigh", (s + "hip", s + "knee"), (0.058, 0.04), f"{s}hip {s}knee", 0.001)
-        tube(s + "hand", (s + "wrist", s + "hand"), (0.02, 0.02), s + "wrist", 0.002)
-        tube(s + "forearm", (s + "elbow", s + "wrist"), (0.028, 0.019), f"{s}elbow {s}wrist", 0.003)
+        tube(s + "foot", (s + "ankle", s + "toes"), (0.034, 0.03), s + "ankle", 0)
+        tube(s + "shin", (s + "knee", s + "ankle"), (0.042, 0.03), f"{s}knee {s}ankle", 0)
+        tube(s + "thigh", (s + "hip", s + "knee"), (0.06, 0.044), f"{s}hip {s}knee", 0.001)
+        tube(s + "hand", (s + "wrist", s + "hand"), (0.036, 0.034), s + "wrist", 0.002)
+        tube(s + "forearm", (s + "elbow", s + "wrist"), (0.034, 0.026), f"{s}elbow {s}wrist", 0.003)
         ends = (s + "shoulder", s + "elbow")
-        tube(s + "upper_arm", ends, (0.036, 0.028), " ".join(ends), 0)
+        tube(s + "upper_arm", ends, (0.042, 0.034), " ".join(ends), 0)
     trunk = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
     tube("torso", trunk, (0.042, 0.042, 0.055, 0.055), " ".join(trunk), 0)
     tube("hips", trunk[2:], (0.06, 0.06), " ".join(trunk[2:]), 0.0005)
-    tube("throat", ("neck", "head"), (0.032, 0.03), "", 0.001)
-    tube("hair", ("head",), (0.072,), "left_ear right_ear", 0.01)
+    tube("throat", ("neck", "head"), (0.036, 0.036), "", 0.001)
+    tube("hair", ("head",), (0.108,), "left_ear right_ear", 0.01)
     if points["face"][2] > points["head"][2]:  # else it looks away
-        tube("face", ("face",), (0.058,), "nose left_eye right_eye left_ear right_ear", 0.05)
+        tube("face", ("face",), (0.088,), "nose left_eye right_eye left_ear right_ear", 0.05)
         for name in ("left_eye", "right_eye"):
             if points[name][2] > points["head"][2]:
-                tube(name, (name,), (0.011,), name, 0.06)
-        tube("nose", ("nose",), (0.011,), "nose", 0.06)
+                tube(name, (name,), (0.019,), name, 0.06)
+        tube("nose", ("nose",), (0.018,), "nose", 0.06)
     return sorted(found, key=lambda part: part.depth)
 
 

@@ -20,6 +20,8 @@ Color = tuple[float, float, float]
 _FINE = 3  # everything in front is drawn so many times finer; odd, so that pixels have a center
 _SHIFT = 4  # bits of a fraction in the coordinates given to OpenCV
 _LEAST = 40  # pixels of a person that must show
+_TRIES = 6  # places that a person may choose from
+_APART = 0.3  # of a height: people whose middles are so far apart hide little of each other
 _LEAST_SHARE = 0.2  # of those that would show alone
 _LEAST_JOINTS = 4  # that must be in sight
 
@@ -77,20 +79,22 @@ class _Stage:
 
 
 def draw(rng: Random, size: Size) -> Drawing:
-    """Draw one picture with 1 to 6 people."""
+    """Draw one picture with 1 to 4 people."""
     height, width = size
     horizon = between(rng, 0.25, 0.6) * height
     picture = _background(rng, size, horizon)
     stage = _Stage(np.zeros((height * _FINE, width * _FINE), np.uint16))
-    talls = np.sort(rng.uniform(0.32, 0.95, int(rng.integers(1, 7)))) * height
-    if rng.random() < 0.15:
-        talls[-1] = between(rng, 1.0, 1.8) * height  # too near to be seen as a whole
+    talls = np.sort(rng.uniform(0.5, 0.95, int(rng.integers(1, 5)))) * height
+    if rng.random() < 0.05:
+        talls[-1] = between(rng, 1.0, 1.5) * height  # too near to be seen as a whole
     figures, alone = [], []
+    taken: list[float] = []
     for number, tall in enumerate(talls.tolist(), start=1):
-        points = _placed(rng, size, tall, horizon)
+        taken.append(_free_place(rng, width, tall, taken))
+        points = _placed(rng, size, tall, horizon, taken[-1])
         figures.append(points)
         alone.append(_person(rng, stage, points, number))
-        if rng.random() < 0.2:
+        if rng.random() < 0.1:
             _thing(rng, stage, size, tall)
     picture = _composed(stage, picture)
     picture *= 1 + 0.02 * clouds(rng, size, 30, 2)[..., None]
@@ -100,15 +104,26 @@ def draw(rng: Random, size: Size) -> Drawing:
     return _truth(stage, picture + noise, figures, alone)
 
 
-def _placed(rng: Random, size: Size, tall: float, horizon: float) -> dict[str, bodies.Points]:
-    """Return the points of a body that stands somewhere in the picture, the larger the lower."""
-    height, width = size
+def _free_place(rng: Random, width: int, tall: float, taken: list[float]) -> float:
+    """Return where across the picture to stand: bodies overlap, but one rarely hides another."""
+    places = rng.uniform(0.06, 0.94, _TRIES if rng.random() < 0.9 else 1) * width
+    if not taken:
+        return float(places[0])
+    apart = np.abs(places[:, None] - np.array(taken)).min(axis=1)
+    # The first that is far enough away, or else the farthest.
+    return float(places[np.minimum(apart, _APART * tall).argmax()])
+
+
+def _placed(
+    rng: Random, size: Size, tall: float, horizon: float, middle: float
+) -> dict[str, bodies.Points]:
+    """Return the points of a body that stands in the picture, the larger the lower."""
+    height, _ = size
     points = bodies.pose(rng)
     ground = (
         horizon + (height - horizon) * min(tall / height, 1.2) + between(rng, -0.04, 0.1) * height
     )
     low = max(point[1] for point in points.values())
-    middle = between(rng, 0.06, 0.94) * width
     shift = np.array([middle, max(ground, 0.8 * tall) - low * tall, 0.0])
     return {name: point * tall + shift for name, point in points.items()}
 
@@ -157,7 +172,7 @@ def _shaken(rng: Random, color: Color, spread: float) -> Color:
 
 def _random_color(rng: Random) -> Color:
     hue, gray = rng.uniform(0, 1, 3), between(rng, 0, 0.7)
-    level = between(rng, 0.15, 1.0)
+    level = between(rng, 0.3, 1.0)
     red, green, blue = (level * ((1 - gray) * hue + gray * hue.mean() * 1.2)).clip(0.03, 1).tolist()
     return red, green, blue
 
@@ -194,10 +209,10 @@ def _background(rng: Random, size: Size, horizon: float) -> Picture:
     plain = np.where(down < horizon, upper, lower) * fade
     texture = 1 + between(rng, 0.03, 0.15) * clouds(rng, size, between(rng, 3, 12), 4)
     picture: Picture = (plain * texture[..., None]).astype(np.float32)
-    for _ in range(int(rng.integers(2, 12))):
+    for _ in range(int(rng.integers(1, 7))):
         x, y = rng.uniform(0, width), rng.uniform(0, height)
         long, turn = between(rng, 0.1, 0.5) * height, between(rng, 0, math.pi)
-        color = _shaken(rng, _SKINS[1], 0.1) if rng.random() < 0.2 else _random_color(rng)
+        color = _random_color(rng)
         kind = rng.random()
         start = round(x), round(y)
         if kind < 0.4:

@@ -39,7 +39,7 @@ _PERSON = {
 
 
 def draw_people(seed: int, size: Size = (192, 256)) -> Sample[Poses]:
-    """Draw a picture of up to six people, their skeletons and their silhouettes.
+    """Draw a picture of up to four people, their skeletons and their silhouettes.
 
     Args:
         seed: A whole number, 0 or more; the same number and size give the same picture.

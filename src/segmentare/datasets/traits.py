@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from segmentare.poses import Poses
 _DETAIL = 0.96  # Dice that the truth must keep when it is brought to the training size and back
 _SIDES_TRIED = (128, 160, 192, 224, 256, 320, 384, 448, 512, 640)
 _FEW = 8  # images, below which nothing can be said
+_NEARER = 0.7  # of the spread of ways from the middle: what a way from a parent must be below
 _TOUCH = 2  # pixels between two objects that are said to touch
 
 
@@ -160,6 +162,50 @@ def pose_radius(samples: Sequence[Sample[Any]]) -> float | None:
                 away = np.linalg.norm(known - known.mean(axis=0), axis=1)
                 distances.append(float(away.mean()) / math.sqrt(math.prod(sample.annotation.size)))
     return float(np.median(distances)) if distances else None
+
+
+def pose_parents(samples: Sequence[Sample[Any]]) -> tuple[int, ...]:
+    """Return from which other keypoint each is best found, -1 for the middle of all.
+
+    A keypoint has a parent at the other end of a limb if its way from there varies much less than
+    from the middle, as that of a wrist does from the elbow; ways are in units of the square root
+    of the area. Mirror images have mirror images as parents. Keypoints join the tree in the order
+    of how little their ways vary, as in Prim's algorithm.
+
+    Returns:
+        One index per keypoint; nothing where there are too few objects to tell.
+    """
+    poses = [s.annotation for s in samples if isinstance(s.annotation, Poses)]
+    poses = [p for p in poses if len(p)]
+    if sum(len(p) for p in poses) < _FEW:
+        return ()
+    skeleton = poses[0].skeleton
+    points = np.concatenate([p.keypoints for p in poses]).astype(np.float64)
+    points[points[..., 2] <= 0] = np.nan
+    points = points[..., :2] / np.sqrt(np.concatenate([p.areas for p in poses]))[:, None, None]
+    count, swaps = len(skeleton.keypoints), np.array(skeleton.swaps)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a keypoint that nobody marked has no mean
+        starts = np.concatenate([np.nanmean(points, axis=1, keepdims=True), points], axis=1)
+        ways = points[:, :, None] - starts[:, None]
+        spread = np.sqrt(np.nanvar(ways, axis=0).sum(axis=-1))  # (K, 1 + K)
+    mirrored = np.concatenate([[0], swaps + 1])
+    spread = (spread + spread[swaps][:, mirrored]) / 2
+    allowed = np.zeros((count, 1 + count), np.bool_)
+    allowed[:, 0] = True
+    for a, b in skeleton.limbs:
+        for one, other in ((a, b), (b, a), (swaps[a], swaps[b]), (swaps[b], swaps[a])):
+            allowed[one, other + 1] = swaps[one] != one or swaps[other] == other
+    allowed[:, 1:] &= spread[:, 1:] < _NEARER * spread[:, :1]
+    cost = np.where(allowed, np.nan_to_num(spread, nan=np.inf), np.inf)
+    parents = np.full(count, -1)
+    reached = np.zeros(1 + count, np.bool_)
+    reached[0] = True
+    while (open_ := np.where(reached[None] & ~reached[1:, None], cost, np.inf)).min() < np.inf:
+        one, start = np.unravel_index(open_.argmin(), open_.shape)
+        parents[one], parents[swaps[one]] = start - 1, mirrored[start] - 1
+        reached[[one + 1, swaps[one] + 1]] = True
+    return tuple(parents.tolist())
 
 
 def pose_uprightness(samples: Sequence[Sample[Any]]) -> float:

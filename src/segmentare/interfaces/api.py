@@ -10,48 +10,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from segmentare.datasets.checkups import Checkup
+from segmentare.engines.loading import Wanted
+from segmentare.frameworks import AUTO
 from segmentare.interfaces import (
     checking,
     converting,
     evaluation,
     predicting,
     reporting,
-    training,
 )
-from segmentare.interfaces import demo as demonstration
+from segmentare.interfaces.chosen_skeletons import Chosen, check_task, choose_skeleton
 from segmentare.interfaces.converting import Converted
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.evaluation import Evaluation
 from segmentare.interfaces.filming import VideoOutputs
-from segmentare.interfaces.options import Folder, PredictOptions, SizeText, TrainOptions
+from segmentare.interfaces.options import (
+    LARGE,
+    ExportSettings,
+    Folder,
+    PredictOptions,
+    SizeText,
+    TrainOptions,
+)
 from segmentare.interfaces.parts import Splitting
 from segmentare.interfaces.predicting import Outputs, Predictions
-from segmentare.interfaces.training import Options, Run
-from segmentare.networks.choice import choose_spec
-from segmentare.wishes import Wishes
+from segmentare.interfaces.trained import Options, Trained
+from segmentare.poses import Skeleton
+from segmentare.wishes import Wishes, choose_spec
 
-
-@dataclass(frozen=True)
-class Trained(Run):
-    """A finished training with its scores.
-
-    Attributes:
-        evaluation: Scores on the test part, or `None` where none was kept.
-        report: The HTML report.
-    """
-
-    evaluation: Evaluation | None
-    report: Path
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what happened as JSON-ready data; `test` holds the scores."""
-        test = None if self.evaluation is None else self.evaluation.to_dict()
-        return {"run": str(self.folder), **self.facts, "test": test}
+if TYPE_CHECKING:
+    from segmentare.interfaces.benching import Bench
+    from segmentare.interfaces.exporting import Export
+    from segmentare.interfaces.exporting_tensorflow import Export as KerasExport
 
 
 def train(
@@ -77,6 +71,8 @@ def train(
         ModelError: There is no such network, nothing to resume, or weights that do not fit.
         FileExistsError: `out` holds a run already.
     """
+    from segmentare.interfaces import training
+
     display = display or Display()
     run = training.train(data, out, _wishes(options), _options(options), display)
     said = command or f"segmentare.train({str(data)!r}, {str(out)!r}, **{options!r})"
@@ -129,7 +125,15 @@ def _options(options: TrainOptions) -> Options:
         overwrite=options.get("overwrite", False),
         skip_broken=options.get("skip_broken", False),
         devices=options.get("devices"),
+        skeleton=_skeleton(options.get("skeleton"), options.get("task", "semantic")),
+        framework=options.get("framework", AUTO),
     )
+
+
+def _skeleton(given: Chosen | None, task: str) -> Skeleton | None:
+    chosen = None if given is None else choose_skeleton(given)
+    check_task(chosen, task)
+    return chosen
 
 
 def check(
@@ -139,11 +143,19 @@ def check(
     samples: int = 24,
     reader: str | None = None,
     task: str | None = None,
+    skeleton: Chosen | None = None,
     display: Display | None = None,
 ) -> Checkup:
     """Say what a dataset holds and what is wrong with it; see `checking.check`."""
-    shown = display or Display()
-    return checking.check(data, reader=reader, task=task, page=page, samples=samples, display=shown)
+    return checking.check(
+        data,
+        reader=reader,
+        task=task,
+        skeleton=skeleton,
+        page=page,
+        samples=samples,
+        display=display or Display(),
+    )
 
 
 def evaluate(  # noqa: PLR0913  one argument per option of the command line
@@ -152,9 +164,13 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     *,
     part: str | None = None,
     report: Folder | None = None,
-    flips: bool = False,
+    flips: bool | None = None,
     refine: bool = False,
+    engine: str = "auto",
+    precision: str | None = None,
+    framework: str = "auto",
     reader: str | None = None,
+    skeleton: Chosen | None = None,
     display: Display | None = None,
 ) -> Evaluation:
     """Score a model on annotated images; `report` is a folder for a `report.html`.
@@ -171,6 +187,8 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
         reader=reader,
         flips=flips,
         refine=refine,
+        skeleton=skeleton,
+        wanted=Wanted(engine, precision, framework=framework),
         pictures=report is not None,
         display=display or Display(),
     )
@@ -179,14 +197,16 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     return result
 
 
-def compare(
+def compare(  # noqa: PLR0913  one argument per option of the command line
     run_a: Folder,
     run_b: Folder,
     data: Folder,
     *,
     part: str | None = None,
     score: str | None = None,
+    framework: str = "auto",
     reader: str | None = None,
+    skeleton: Chosen | None = None,
     display: Display | None = None,
 ) -> dict[str, Any]:
     """Compare two models on the same images by a paired bootstrap; see `evaluation.compare`."""
@@ -196,7 +216,9 @@ def compare(
         data,
         part=part,
         score_name=score,
+        framework=framework,
         reader=reader,
+        skeleton=skeleton,
         display=display or Display(),
     )
 
@@ -219,6 +241,7 @@ def predict(
         **options: See `PredictOptions`.
     """
     background, openpose = options.get("background"), options.get("openpose")
+    given = options.get("skeleton")
     film = VideoOutputs(
         first=options.get("first", 0),
         last=options.get("last"),
@@ -236,23 +259,25 @@ def predict(
         unit=options.get("unit", "um"),
         heatmaps=options.get("heatmaps", False),
         openpose=openpose,
+        skeleton=None if given is None else choose_skeleton(given),
+        large=options.get("large", LARGE),
         film=film,
     )
     sources = [images] if isinstance(images, str | Path | int) else images
-    flips, refine = options.get("flips", False), options.get("refine", False)
+    flips, refine = options.get("flips"), options.get("refine", False)
+    wanted = Wanted(
+        options.get("engine", "auto"),
+        options.get("precision"),
+        framework=options.get("framework", "auto"),
+    )
+    display = display or Display()
     if ray := options.get("ray"):
         from segmentare.interfaces.bulk import Job, predict_on_ray
 
-        job = Job(Path(run), Path(out), outputs, flips=flips, refine=refine)
-        return predict_on_ray(job, sources, ray, display or Display())
+        job = Job(Path(run), Path(out), outputs, flips=flips, refine=refine, wanted=wanted)
+        return predict_on_ray(job, sources, ray, display)
     return predicting.predict(
-        run,
-        sources,
-        out,
-        outputs,
-        flips=flips,
-        refine=refine,
-        display=display or Display(),
+        run, sources, out, outputs, flips=flips, refine=refine, wanted=wanted, display=display
     )
 
 
@@ -262,10 +287,60 @@ def convert(
     to: str,
     *,
     reader: str | None = None,
+    skeleton: Chosen | None = None,
     display: Display | None = None,
 ) -> Converted:
     """Write a dataset in another format; see `converting.convert`."""
-    return converting.convert(data, out, to, reader=reader, display=display or Display())
+    shown = display or Display()
+    return converting.convert(data, out, to, reader=reader, skeleton=skeleton, display=shown)
+
+
+def export(
+    run: Folder,
+    to: str,
+    out: Folder | None = None,
+    *,
+    display: Display | None = None,
+    **options: Unpack[ExportSettings],
+) -> Export | KerasExport:
+    """Write a model for another runtime and compare it with the model; see `exporting.export`.
+
+    Args:
+        run: What a training left.
+        to: "onnx", "openvino" or "torch"; of TensorFlow "savedmodel".
+        out: A new folder; `None`: beside the run.
+        display: Where progress is shown; `None` shows it on the error stream.
+        **options: See `ExportSettings`.
+    """
+    from segmentare.interfaces import exporting, exporting_tensorflow
+
+    given: Any = dict(options)
+    if given.get("data") is not None:
+        given["data"] = Path(given["data"])
+    chosen = exporting.ExportOptions(**given)
+    if to in exporting_tensorflow.TITLES:
+        return exporting_tensorflow.export(run, to, out, chosen, display or Display())
+    return exporting.export(run, to, out, chosen, display or Display())
+
+
+def bench(
+    run: Folder,
+    *,
+    data: Folder | None = None,
+    size: SizeText | None = None,
+    seconds: float = 4.0,
+    display: Display | None = None,
+) -> Bench:
+    """Measure every engine that computes a model here; see `benching.bench`."""
+    from segmentare.interfaces import benching
+
+    return benching.bench(
+        run,
+        data=None if data is None else Path(data),
+        size=None if size is None else parse_size(size),
+        seconds=seconds,
+        display=display or Display(),
+    )
 
 
 def demo(
@@ -278,6 +353,8 @@ def demo(
     display: Display | None = None,
 ) -> Evaluation | None:
     """Draw images (or take yours), train, score, predict, write a report."""
+    from segmentare.interfaces import demo as demonstration
+
     return demonstration.demo(
         out,
         data,

@@ -16,28 +16,31 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from segmentare.checkpoint import MODEL
-from segmentare.datasets.images import read_image
+from segmentare.engines.loading import Opened, Wanted, open_model
 from segmentare.errors import DatasetError, MissingPackageError
 from segmentare.interfaces.display import Display
+from segmentare.interfaces.large_images import model_key
 from segmentare.interfaces.outputs import Outputs
 from segmentare.interfaces.predicting import (
     LINES,
+    Images,
     Predictions,
     find_images,
-    make_writer,
     refuse_existing,
     sort_sources,
     write_lines,
+    writer_for,
 )
-from segmentare.interfaces.writing_masks import file_name, write_heatmaps
+from segmentare.interfaces.writing_masks import file_name
+from segmentare.poses import Skeleton
 from segmentare.prediction import files
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.refining import look_again
+from segmentare.skeletons import available
 
 LOCAL = "local"  #: the address that stands for this machine
 RECEIPTS = ".receipts"  #: folder, among the results, of what is done
@@ -54,22 +57,34 @@ class Job:
         run: Model folder; every machine must see it, the images and `out` under the same path.
         out: Folder of the results.
         outputs: What to write.
-        flips: Average over four mirrors of the image.
+        flips: Average over four mirrors of the image; `None`: as an export says, else not.
         refine: Look at every person with keypoints again, close up.
+        wanted: What computes the model.
     """
 
     run: Path
     out: Path
     outputs: Outputs
-    flips: bool = False
+    flips: bool | None = None
     refine: bool = False
+    wanted: Wanted = field(default_factory=Wanted)
 
-    def load(self) -> Predictor[Any]:
-        """Return the model, ready to predict."""
-        from segmentare.networks.inference import load
+    def open(self, places: Sequence[Path] = ()) -> Opened:
+        """Return the model, ready to predict; images, if any are given, are for a trial."""
+        from segmentare.interfaces.example_images import trial_images
 
-        predictor = load(self.run, flips=self.flips)
-        return look_again(predictor) if self.refine else predictor
+        opened = open_model(
+            self.run, self.wanted, flips=self.flips, examples=lambda m: trial_images(m, places)
+        )
+        if not self.refine:
+            return opened
+        return replace(opened, predictor=look_again(opened.predictor))
+
+    def like(self, opened: Opened) -> Job:
+        """Return the job with what computes the model, so that it is the same in all processes."""
+        if opened.engine == "tensorflow":
+            return replace(self, wanted=Wanted(framework="tensorflow"))
+        return replace(self, wanted=Wanted(opened.engine, opened.precision, self.wanted.device))
 
     def receipt(self, stem: str) -> Path:
         """Return where the receipt of an image is, whatever its name is made of."""
@@ -77,20 +92,26 @@ class Job:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what results depend on, JSON-ready."""
-        model = hashlib.sha256((self.run / MODEL).read_bytes()).hexdigest()
         chosen = asdict(replace(self.outputs, overwrite=False))
         outputs = json.loads(json.dumps(chosen, default=str))
-        return {"model": model, "outputs": outputs, "flips": self.flips, "refine": self.refine}
+        return {
+            "model": model_key(self.run),
+            "outputs": outputs,
+            "flips": self.flips,
+            "refine": self.refine,
+            "computed": [self.wanted.engine, self.wanted.precision, self.wanted.framework],
+        }
 
 
 class Worker:
     """Predicts one image after the other; there is one in each process."""
 
     def __init__(self, job: Job, names: Sequence[str]) -> None:
-        self._job, self._predictor = job, job.load()
+        self._job, opened = job, job.open()
         # What lies there without a receipt is the half of something, or shall be replaced.
-        outputs = replace(job.outputs, overwrite=True)
-        self._writer = make_writer(job.out, self._predictor.task, outputs)
+        outputs, quiet = replace(job.outputs, overwrite=True), Display(quiet=True)
+        self._images = Images(opened.predictor, job.run, job.out, outputs, quiet, opened.why)
+        self._writer = writer_for(job.out, opened.predictor.task, outputs)
         self._writer.start(names)
 
     def __call__(self, item: Mapping[str, str]) -> dict[str, str]:
@@ -105,14 +126,12 @@ class Worker:
     def _predict(self, stem: str, path: Path, place: Path) -> dict[str, Any]:
         """Write the files of an image, and return what is to be told of it."""
         try:
-            image = read_image(place)
-            shown = self._predictor.predict(image)
+            source = self._images.open((stem, place))
+            with self._images.display.bar("", 1) as bar:
+                write = self._images.look(source, stem, place, self._writer, bar)
         except (DatasetError, ValueError) as error:
             return {"failed": str(error)}
-        row = self._writer.write(stem, path, image, shown)
-        if self._job.outputs.heatmaps:
-            maps = self._predictor.read(image).maps
-            write_heatmaps(self._job.out / stem, image, maps, self._predictor.task, overwrite=True)
+        row = {**write(), "file": str(path)}
         return {"row": row, "tables": self._writer.tell(stem, path)}
 
 
@@ -143,10 +162,15 @@ def predict_on_ray(
     job = replace(job, run=job.run.resolve(), out=job.out.resolve())
     job.outputs.check_sources(images=True, videos=False)
     _ = job.outputs.scale  # complains where it cannot be used
-    predictor, found = job.load(), find_images(places)
+    found, opened = find_images(places), job.open(places)
+    job, predictor = job.like(opened), opened.predictor
     job.outputs.check(predictor.task.name)
+    mine: Skeleton | None = getattr(predictor.task, "skeleton", None)
+    if mine is not None and job.outputs.skeleton is not None:
+        available(mine, job.outputs.skeleton)  # complains where there are none
     _begin(job, found, predictor)
-    writer, result = make_writer(job.out, predictor.task, job.outputs), Predictions()
+    display.say(opened.why)
+    writer, result = writer_for(job.out, predictor.task, job.outputs), Predictions()
     writer.start([file_name(stem, path) for stem, path in found.items()])
     try:
         with _connected(address):

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from segmentare.datasets import open_dataset, open_richest
+from segmentare.datasets import KEYPOINT_TASKS, open_richest
 from segmentare.datasets.base import Dataset
 from segmentare.datasets.checking import check as check_dataset
 from segmentare.datasets.checkups import Checkup
 from segmentare.interfaces.check_page import SamplePicture, write_check_page
+from segmentare.interfaces.chosen_skeletons import Chosen, choose_skeleton, open_as
 from segmentare.interfaces.display import Display
 from segmentare.poses import Poses
 from segmentare.prediction import files
@@ -26,6 +27,7 @@ def check(
     *,
     reader: str | None = None,
     task: str | None = None,
+    skeleton: Chosen | None = None,
     page: str | Path | None = None,
     samples: int = 24,
     display: Display | None = None,
@@ -36,15 +38,21 @@ def check(
         data: Dataset folder.
         reader: Name of the reader, where the layout is not recognized rightly.
         task: Name of the task that the data are for; `None` takes the one that uses most of them.
+        skeleton: Name or TOML file of the keypoints that people shall have; `None` keeps theirs.
         page: Where an HTML page with samples goes; `None` writes none.
         samples: Number of images on the page, spread over the dataset.
         display: Where progress is shown; `None` shows nothing.
 
     Raises:
         DatasetError: The folder is missing or empty, or its layout is not known.
+        ValueError: The skeleton cannot be had.
     """
     display = display or Display(quiet=True)
-    dataset = open_dataset(Path(data), reader, task) if task else open_richest(Path(data), reader)
+    if skeleton is not None or task:
+        chosen = None if skeleton is None else choose_skeleton(skeleton)
+        dataset = open_as(Path(data), reader, task or KEYPOINT_TASKS[0], chosen)
+    else:
+        dataset = open_richest(Path(data), reader)
     with display.bar("Checking", len(dataset)) as bar:
         checkup = check_dataset(dataset, progress=lambda done, total: bar.show(done, total, ""))
     if page is not None:

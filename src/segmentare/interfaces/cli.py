@@ -13,7 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segmentare.interfaces import commands
-from segmentare.interfaces.predict_arguments import EXAMPLES, add_arguments
+from segmentare.interfaces.predict_arguments import (
+    EXAMPLES,
+    add_arguments,
+    add_engine,
+    add_framework,
+)
 
 _TASKS = ("semantic", "instance", "panoptic", "pose", "body")
 _TASK_HELP = (
@@ -66,7 +71,19 @@ def parser() -> argparse.ArgumentParser:
     subparsers: argparse._SubParsersAction[argparse.ArgumentParser] = root.add_subparsers(
         metavar="COMMAND", required=True, parser_class=_Parser
     )
-    for add in (_demo, _check, _train, _evaluate, _compare, _predict, _convert, _networks):
+    for add in (
+        _demo,
+        _check,
+        _train,
+        _evaluate,
+        _compare,
+        _predict,
+        _export,
+        _bench,
+        _convert,
+        _networks,
+        _skeletons,
+    ):
         add(subparsers)
     return root
 
@@ -164,6 +181,7 @@ def _train(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     command.add_argument("--batch", type=int, help="images per step (8)")
     command.add_argument("--learning-rate", type=float, help="highest rate of AdamW (2e-3)")
     command.add_argument("--precision", choices=("float32", "bfloat16"), help="do not time, take")
+    add_framework(command)
     command.add_argument(
         "--code",
         choices=("center", "flow", "fields"),
@@ -220,6 +238,7 @@ def _evaluate(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument(
         "--refine", action="store_true", help="look at each person a second time, close up"
     )
+    add_engine(command)
     _data_options(command)
 
 
@@ -235,6 +254,7 @@ def _compare(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("data", type=Path, metavar="DATA", help="dataset folder")
     command.add_argument("--part", choices=("train", "val", "test"), help="of RUN_A's split")
     command.add_argument("--score", help="score per image (the main one of RUN_A)")
+    add_framework(command)
     command.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     _data_options(command)
 
@@ -242,6 +262,64 @@ def _compare(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _predict(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     text = "say what images and videos show: masks, objects or skeletons, and tables of them"
     add_arguments(_command(subparsers, "predict", text, EXAMPLES))
+
+
+def _export(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = _command(
+        subparsers,
+        "export",
+        "write a model for another runtime, run it there, and compare it with the model",
+        "  segmentare export run --to openvino --data photos\n"
+        "  segmentare export run --to openvino --int8 --data photos --out small",
+    )
+    command.add_argument("run", type=Path, metavar="RUN", help="model folder")
+    command.add_argument(
+        "--to",
+        required=True,
+        choices=("onnx", "openvino", "torch", "savedmodel"),
+        help="the format; the last is TensorFlow's",
+    )
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="a new folder (beside RUN: RUN-<format>)"
+    )
+    command.add_argument(
+        "--data", type=Path, metavar="DATA", help="dataset or images to compare on (noise)"
+    )
+    command.add_argument("--images", type=int, default=24, help="to compare on, at most (24)")
+    command.add_argument(
+        "--int8", action="store_true", help="quantize to 8-bit integers (openvino only)"
+    )
+    command.add_argument(
+        "--calibrate", type=int, default=64, metavar="N", help="images int8 is calibrated on (64)"
+    )
+    command.add_argument(
+        "--most-lost", type=float, default=0.01, help="score that int8 may cost at most (0.01)"
+    )
+    command.add_argument(
+        "--flips", action="store_true", help="the export shall average four mirrors of each image"
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace an earlier export")
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    _data_options(command)
+
+
+def _bench(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = _command(
+        subparsers,
+        "bench",
+        "measure every engine that computes a model here: time, memory, agreement",
+        "  segmentare bench run\n  segmentare bench run --data photos --size 256",
+    )
+    command.add_argument("run", type=Path, metavar="RUN", help="model folder")
+    command.add_argument("--data", type=Path, metavar="DATA", help="images (noise)")
+    command.add_argument(
+        "--size", help="of the network's input: 256 or 192x256, H x W (as it sees the images)"
+    )
+    command.add_argument(
+        "--seconds", type=float, default=4.0, help="that each engine computes maps for (4)"
+    )
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    command.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def _convert(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -274,9 +352,30 @@ def _networks(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument("--json", action="store_true", help="print the list as JSON")
 
 
+def _skeletons(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = _command(
+        subparsers,
+        "skeletons",
+        "list the skeletons that come along, or print one as a TOML file",
+        "  segmentare skeletons\n"
+        "  segmentare skeletons coco17 > mine.toml\n"
+        "  segmentare skeletons mine.toml --json",
+    )
+    command.add_argument(
+        "skeleton", nargs="?", metavar="NAME_OR_FILE", help="the one to be printed"
+    )
+    command.add_argument("--json", action="store_true", help="print as JSON")
+
+
 def _data_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--reader", metavar="NAME", help="force a layout instead of recognizing it"
+    )
+    command.add_argument(
+        "--skeleton",
+        metavar="NAME_OR_FILE",
+        help="of keypoints: what they are where the data does not say, or to what they are "
+        "converted; see `segmentare skeletons`, or a TOML file",
     )
     command.add_argument("--quiet", action="store_true", help="show no progress")
 

@@ -58,6 +58,7 @@ def check(options: argparse.Namespace) -> int:
         page=page,
         samples=options.samples,
         reader=options.reader,
+        skeleton=options.skeleton,
         task=options.task,
         display=_display(options),
     )
@@ -96,9 +97,13 @@ def evaluate(options: argparse.Namespace) -> int:
         options.data,
         part=options.part,
         report=options.report,
-        flips=options.flips,
+        flips=options.flips or None,
         refine=options.refine,
+        engine=options.engine,
+        precision=options.precision,
+        framework=options.framework,
         reader=options.reader,
+        skeleton=options.skeleton,
         display=_display(options),
     )
     if options.json:
@@ -119,7 +124,9 @@ def compare(options: argparse.Namespace) -> int:
         options.data,
         part=options.part,
         score=options.score,
+        framework=options.framework,
         reader=options.reader,
+        skeleton=options.skeleton,
         display=_display(options),
     )
     if options.json:
@@ -136,6 +143,7 @@ def predict(options: argparse.Namespace) -> int:
     display = _display(options)
     names = PredictOptions.__annotations__
     chosen: Any = {name: value for name, value in vars(options).items() if name in names}
+    chosen["flips"] = options.flips or None
     result = api.predict(options.run, options.images, options.out, display=display, **chosen)
     if options.json:
         for row in (*result.rows, *(film.to_dict() for film in result.films)):
@@ -149,6 +157,45 @@ def predict(options: argparse.Namespace) -> int:
     return 1 if result.failed else 0
 
 
+def export(options: argparse.Namespace) -> int:
+    """Write a model for another runtime and print how it compares."""
+    from segmentare.interfaces import api
+    from segmentare.interfaces.engine_tables import print_export
+    from segmentare.interfaces.exporting import Export
+    from segmentare.interfaces.options import ExportSettings
+
+    names = ExportSettings.__annotations__
+    chosen: Any = {name: value for name, value in vars(options).items() if name in names}
+    result = api.export(options.run, options.to, options.out, display=_display(options), **chosen)
+    if options.json:
+        print(json.dumps(result.to_dict()))
+    elif isinstance(result, Export):
+        print_export(result)
+    else:
+        print(*(row.sentence() for row in result.compared), sep="\n")
+        print(f"Export: {result.folder} ({result.megabytes} MB)")
+    return 0
+
+
+def bench(options: argparse.Namespace) -> int:
+    """Print how fast every engine computes a model."""
+    from segmentare.interfaces import api
+    from segmentare.interfaces.engine_tables import print_bench
+
+    result = api.bench(
+        options.run,
+        data=options.data,
+        size=options.size,
+        seconds=options.seconds,
+        display=_display(options),
+    )
+    if options.json:
+        print(json.dumps(result.to_dict()))
+    else:
+        print_bench(result)
+    return 0
+
+
 def convert(options: argparse.Namespace) -> int:
     """Write a dataset in another format; 1 when an image had to be left out."""
     from segmentare.interfaces import api
@@ -158,6 +205,7 @@ def convert(options: argparse.Namespace) -> int:
         options.out,
         options.to,
         reader=options.reader,
+        skeleton=options.skeleton,
         display=_display(options),
     )
     if options.json:
@@ -181,6 +229,21 @@ def networks(options: argparse.Namespace) -> int:
         print(json.dumps(listed))
     else:
         print_networks(rows)
+    return 0
+
+
+def skeletons(options: argparse.Namespace) -> int:
+    """List the included skeletons, or print one as TOML."""
+    from segmentare.interfaces.chosen_skeletons import choose_skeleton, skeleton_rows, to_toml
+    from segmentare.interfaces.tables import print_skeletons
+
+    chosen = None if options.skeleton is None else choose_skeleton(options.skeleton)
+    if options.json:
+        print(json.dumps(skeleton_rows() if chosen is None else chosen.to_dict()))
+    elif chosen is not None:
+        print(to_toml(chosen))
+    else:
+        print_skeletons(skeleton_rows())
     return 0
 
 

@@ -26,6 +26,7 @@ from segmentare.datasets.writers import (
     connected_parts,
 )
 from segmentare.errors import DatasetError
+from segmentare.interfaces.chosen_skeletons import Chosen, choose_skeleton
 from segmentare.interfaces.display import Display
 from segmentare.objects import Flattened, Instances
 
@@ -87,6 +88,7 @@ def convert(
     to: str,
     *,
     reader: str | None = None,
+    skeleton: Chosen | None = None,
     display: Display | None = None,
 ) -> Converted:
     """Write a dataset in another format, and say what that format cannot hold.
@@ -100,21 +102,28 @@ def convert(
             not at all.
         to: A key of `FORMATS`, or one of `POSE_FORMATS` for people with keypoints.
         reader: Name of the reader, where the layout is not recognized rightly.
+        skeleton: Name or TOML file of the keypoints that people shall have; `None` keeps theirs.
         display: Where progress is shown; `None` shows nothing.
 
     Raises:
         DatasetError: The data cannot be read, or hold no usable image.
         FileExistsError: There is something in `out`.
-        ValueError: There is no such format.
+        ValueError: There is no such format or skeleton.
     """
     out, display = Path(out), display or Display(quiet=True)
     if to in POSE_FORMATS:
         from segmentare.interfaces.converting_poses import convert_poses
 
-        return convert_poses(Path(data), out, to, reader=reader, display=display)
+        wanted = None if skeleton is None else choose_skeleton(skeleton)
+        return convert_poses(Path(data), out, to, reader=reader, skeleton=wanted, display=display)
     if to not in FORMATS:
         known = ", ".join((*FORMATS, *POSE_FORMATS))
         raise ValueError(f"The format must be one of {known}; got '{to}'.")
+    if skeleton is not None:
+        raise ValueError(
+            f"--skeleton is for {' and '.join(POSE_FORMATS)}; got it with the format '{to}'. Leave "
+            "it out."
+        )
     check_free(out)
     dataset = _open(Path(data), reader, to)
     counted = _counted(dataset)

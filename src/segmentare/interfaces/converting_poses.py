@@ -7,12 +7,13 @@ import shutil
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from segmentare.datasets import open_dataset
+from segmentare.datasets.as_skeleton import conversion, in_skeleton
 from segmentare.datasets.coco_keypoints import keypoint_files
 from segmentare.datasets.coco_marks import Marks, read_marks
 from segmentare.datasets.images import image_size
@@ -52,7 +53,13 @@ class _Source:
 
 
 def convert_poses(
-    data: Path, out: Path, to: str, *, reader: str | None = None, display: Display
+    data: Path,
+    out: Path,
+    to: str,
+    *,
+    reader: str | None = None,
+    skeleton: Skeleton | None = None,
+    display: Display,
 ) -> Converted:
     """Write people with keypoints in another format; see `converting.convert`.
 
@@ -61,10 +68,12 @@ def convert_poses(
     Raises:
         DatasetError: The data cannot be read, or hold no usable image.
         FileExistsError: There is something in `out`.
-        ValueError: OpenPose has none of the keypoints.
+        ValueError: OpenPose, or `skeleton`, has none of the keypoints.
     """
     check_free(out)
-    source = _source(data, reader)
+    source = _source(data, reader, skeleton)
+    if skeleton is not None:
+        source = _in_skeleton(source, skeleton)
     writer: _Writer = _OpenPose(source) if to == "openpose" else _Coco(source)
     skipped: list[tuple[str, str]] = []
     images = people = 0
@@ -176,15 +185,15 @@ def _copy(shown: _Shown, folder: Path) -> str | None:
     return name
 
 
-def _source(data: Path, reader: str | None) -> _Source:
-    """Open a dataset, or annotation files without images."""
-    dataset = open_dataset(data, reader, "body")
+def _source(data: Path, reader: str | None, skeleton: Skeleton | None) -> _Source:
+    """Open a dataset, or annotation files without images; `skeleton` names unnamed keypoints."""
+    dataset = open_dataset(data, reader, "body", skeleton)
     if not dataset.records and not list_images(data):
         if dataset.reader == "openpose":
             return _from_openpose(data, openpose_files(data))
         if dataset.reader == "coco_keypoints":
-            marks = [found for found in map(read_marks, keypoint_files(data)) if found is not None]
-            return _from_coco(marks[0])
+            found = (read_marks(path, skeleton) for path in keypoint_files(data))
+            return _from_coco(next(marks for marks in found if marks is not None))
     if not isinstance(dataset, PoseDataset) or dataset.skeleton is None:
         raise DatasetError(f"'{data}' must hold people with keypoints; it holds none.")
     remarks = tuple(problem.what for problem in dataset.problems if not problem.stops)
@@ -195,6 +204,21 @@ def _source(data: Path, reader: str | None) -> _Source:
         _from_dataset(dataset),
         remarks,
     )
+
+
+def _in_skeleton(source: _Source, wanted: Skeleton) -> _Source:
+    """Return the same people with the keypoints of another skeleton."""
+    remark = conversion(source.skeleton, wanted)
+
+    def shown() -> Iterator[_Shown | tuple[str, str]]:
+        for given in source.shown:
+            if isinstance(given, _Shown):
+                yield replace(given, poses=in_skeleton(given.poses, wanted))
+            else:
+                yield given
+
+    remarks = (*source.remarks, remark) if remark else source.remarks
+    return replace(source, skeleton=wanted, shown=shown(), remarks=remarks)
 
 
 def _from_dataset(dataset: PoseDataset) -> Iterator[_Shown | tuple[str, str]]:

@@ -11,7 +11,8 @@ from segmentare.interfaces.evaluation import Evaluation
 from segmentare.interfaces.predicting import Outputs, predict
 from segmentare.interfaces.reporting import REPORT, score_run
 from segmentare.interfaces.tables import print_scores
-from segmentare.interfaces.training import Options, train
+from segmentare.interfaces.trained import Options
+from segmentare.interfaces.training import train
 from segmentare.wishes import Wishes
 
 _IMAGES, _NEW = 240, 6

@@ -6,6 +6,7 @@ Everything goes to the error stream, so that results on the output stream can be
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -20,6 +21,8 @@ from rich.progress import (
 )
 
 T = TypeVar("T")
+
+_QUIET_SECONDS = 60.0  # between two lines where no bar can be shown
 
 
 class Display:
@@ -65,12 +68,19 @@ class Bar:
     """A running progress bar."""
 
     def __init__(self, progress: Progress, what: str, total: int) -> None:
-        self._progress = progress
+        self._progress, self._said = progress, time.monotonic()
         self._id = progress.add_task(what, total=total, note="")
 
     def advance(self) -> None:
         """Count one more."""
         self._progress.advance(self._id)
+
+    def note(self, text: str) -> None:
+        """Set the text behind the bar; where there is no bar, print it once a minute."""
+        self._progress.update(self._id, note=text)
+        if self._progress.disable and time.monotonic() - self._said > _QUIET_SECONDS:
+            self._said = time.monotonic()
+            self._progress.console.print(text, markup=False, soft_wrap=True)
 
     def show(self, done: int, total: int, note: str) -> None:
         """Set the count and the text behind it."""

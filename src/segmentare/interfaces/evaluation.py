@@ -9,7 +9,9 @@ from typing import Any
 
 from segmentare.annotations import Sample
 from segmentare.datasets.base import Dataset, Record
+from segmentare.engines.loading import Wanted, open_model
 from segmentare.errors import DatasetError
+from segmentare.interfaces.chosen_skeletons import Chosen, check_task, choose_skeleton
 from segmentare.interfaces.common_ground import (
     check_categories,
     check_skeletons,
@@ -84,8 +86,10 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     *,
     part: str | None = None,
     reader: str | None = None,
-    flips: bool = False,
+    flips: bool | None = None,
     refine: bool = False,
+    skeleton: Chosen | None = None,
+    wanted: Wanted | None = None,
     pictures: bool = True,
     display: Display | None = None,
 ) -> Evaluation:
@@ -99,24 +103,35 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
         data: Dataset folder.
         part: `train`, `val` or `test`: that part of the run's own split; `None`: all images.
         reader: Name of the reader, where the layout is not recognized rightly.
-        flips: Average over four mirrors of each image.
+        flips: Average over four mirrors of each image; `None`: as an export says, else not.
         refine: Look at every person with keypoints again, close up.
+        skeleton: Name or TOML file of what the keypoints are where the data does not name them;
+            `None`: those of the model.
+        wanted: What computes the model; `None`: the fastest engine, by a trial on the images.
         pictures: Keep a picture of each image for a report.
         display: Where progress is shown; `None` shows nothing.
 
     Raises:
         DatasetError: The data cannot be read, or the part is empty.
         ModelError: The model folder is damaged.
+        MissingPackageError: The framework, or any, is not installed.
         ValueError: The dataset's categories or keypoints are not the model's, or the model finds
             nobody to look at again.
     """
     from segmentare.datasets import open_dataset
-    from segmentare.networks.inference import load
+    from segmentare.interfaces.example_images import trial_images
 
-    predictor = load(run, flips=flips)
+    opened = open_model(
+        run, wanted or Wanted(), flips=flips, examples=lambda m: trial_images(m, [Path(data)])
+    )
+    predictor = opened.predictor
     if refine:
         predictor = look_again(predictor)
-    dataset = open_dataset(Path(data), reader, predictor.task.name)
+    mine = getattr(predictor.task, "skeleton", None)
+    chosen = mine if skeleton is None else choose_skeleton(skeleton)
+    if skeleton is not None:
+        check_task(chosen, predictor.task.name)
+    dataset = open_dataset(Path(data), reader, predictor.task.name, chosen)
     check_categories(predictor, dataset)
     remark = check_skeletons(predictor, dataset)
     if remark and display is not None:
@@ -133,11 +148,14 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
     if not records:
         problem = next((p.what for p in dataset.problems if p.stops), "No image is annotated.")
         raise DatasetError(f"{str(data)!r} must hold annotated images. {problem}")
+    seen = read_seen(Path(run))
+    if display is not None:
+        display.say(opened.why)
     return score(
         predictor,
         dataset,
         records,
-        seen=read_seen(Path(run)),
+        seen=seen,
         part=part or "",
         pictures=pictures,
         display=display,
@@ -211,7 +229,7 @@ def image_score(headline: str, rows: Sequence[dict[str, Any]]) -> str:
     return next((name for name in names if all(name in row for row in rows)), "dice")
 
 
-def compare(
+def compare(  # noqa: PLR0913  one argument per option of the command line
     run_a: str | Path,
     run_b: str | Path,
     data: str | Path,
@@ -219,6 +237,8 @@ def compare(
     part: str | None = None,
     score_name: str | None = None,
     reader: str | None = None,
+    skeleton: Chosen | None = None,
+    framework: str = "auto",
     display: Display | None = None,
 ) -> dict[str, Any]:
     """Compare two models on the same images by a paired bootstrap.
@@ -230,15 +250,24 @@ def compare(
         part: Part of the split of `run_a`, or `None` for all images.
         score_name: Which score per image; `None`: see `image_score`, for `run_a`.
         reader: Name of the reader.
+        skeleton: As in `evaluate`.
+        framework: What computes both.
         display: Where progress is shown.
 
     Returns:
         What `metrics.comparison.compare` returns, and `seen`: for each model how many of the
         images it was trained on or chosen by.
     """
-    first = evaluate(run_a, data, part=part, reader=reader, pictures=False, display=display)
+    same: Any = {
+        "reader": reader,
+        "skeleton": skeleton,
+        "wanted": Wanted(framework=framework),
+        "pictures": False,
+        "display": display,
+    }
+    first = evaluate(run_a, data, part=part, **same)
     names = {row["name"] for row in first.per_image}
-    second = evaluate(run_b, data, reader=reader, pictures=False, display=display)
+    second = evaluate(run_b, data, **same)
     rows = [row for row in second.per_image if row["name"] in names]
     seen_b = [name for name in second.seen.names() if name in names]
     chosen = score_name or image_score(first.headline, first.per_image)

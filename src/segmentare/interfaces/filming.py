@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from segmentare.annotations import Segmentation
 from segmentare.datasets import openpose
+from segmentare.datasets.as_skeleton import in_skeleton
 from segmentare.geometry import resample
 from segmentare.interfaces.display import Display
-from segmentare.poses import Keypoints, Poses
+from segmentare.poses import Keypoints, Poses, Skeleton
 from segmentare.prediction import files
 from segmentare.prediction.drawing_poses import LEAST
 from segmentare.prediction.per_frame import describe, draw
@@ -28,7 +29,7 @@ from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.smoothing import OneEuro, Smoothing, smooth
 from segmentare.prediction.tracking import Tracks, follow_objects, follow_poses
 from segmentare.prediction.video import Source, Video
-from segmentare.prediction.video_file import VideoFile
+from segmentare.prediction.video_file import VideoFile, best_ending, playing_remark
 
 _MEASURED = 10  # frames of a camera after which its true rate is known
 
@@ -43,10 +44,12 @@ class VideoOutputs:
         step: Distance between frames.
         track: Give people and objects ids that stay from frame to frame.
         smooth: Calm the keypoints over time; only with `track`.
-        rendered: Write `<stem>.mp4`, what was found drawn over the frames.
+        rendered: Write `<stem>.webm`, what was found drawn over the frames, or `<stem>.mp4` where
+            OpenCV can write H.264: see `video_file.best_ending`.
         openpose: Write OpenPose's JSON with so many keypoints, 25 or 18, one file per frame, into
             the folder `<stem>_json`; `None`: none.
         least: Keypoints below this score are not drawn.
+        skeleton: Keypoints that are written and drawn instead of the model's.
         overwrite: Replace files of an earlier run.
         filter: Settings of `smooth`.
         tracks: Settings of `track`.
@@ -60,6 +63,7 @@ class VideoOutputs:
     rendered: bool = True
     openpose: int | None = None
     least: float = LEAST
+    skeleton: Skeleton | None = None
     overwrite: bool = False
     filter: OneEuro = field(default_factory=OneEuro)
     tracks: Tracks[Any] = field(default_factory=Tracks)
@@ -156,9 +160,12 @@ def predict_video(
                 bar.show(count, total or count, f"{rate:.1f} frames/s")
     rate = count / max(time.monotonic() - start, 1e-9)
     display.say(f"{video.name}: {count} frames, {rate:.1f} frames per second.")
-    for remark in video.remarks:
+    remarks = [*video.remarks]
+    if outputs.rendered and (said := playing_remark(places["rendered"].name)):
+        remarks.append(said)
+    for remark in remarks:
         display.warn(remark)
-    return Filmed(video.name, count, rate, cast.ids, list(places.values()), video.remarks)
+    return Filmed(video.name, count, rate, cast.ids, list(places.values()), remarks)
 
 
 class _Cast:
@@ -177,6 +184,8 @@ class _Cast:
 
     def follow(self, found: Any, seconds: float) -> Any:  # noqa: ANN401 - any annotation
         """Return what a frame shows with ids, and smoothed, as far as it has any."""
+        if isinstance(found, Poses) and self._outputs.skeleton is not None:
+            found = in_skeleton(found, self._outputs.skeleton)
         if not self._outputs.track:
             return found
         if isinstance(found, Poses):
@@ -240,7 +249,7 @@ def _places(out: Path, name: str, outputs: VideoOutputs) -> dict[str, Path]:
     """
     places = {"lines": out / f"{name}.jsonl"}
     if outputs.rendered:
-        places["rendered"] = out / f"{name}.mp4"
+        places["rendered"] = out / f"{name}{best_ending()}"
     if outputs.openpose is not None:
         places["openpose"] = out / f"{name}_json"
     there = [path.name for path in places.values() if path.exists()]

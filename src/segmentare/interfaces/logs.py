@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from segmentare.training.loop import Step
-from segmentare.training.plan import Plan
+from segmentare.plan import Plan
+
+if TYPE_CHECKING:  # reading a log needs no framework
+    from segmentare.training.loop import Step
 
 NAME = "log.csv"
 _COLUMNS = ("step", "seconds", "loss", "learning_rate")
@@ -23,7 +25,9 @@ class Log:
         self._columns = (*_COLUMNS, f"val_{headline}")
         self._board: Any = None
         self._started = False
-        if find_spec("tensorboard"):
+        if find_spec("tensorboard") and find_spec(
+            "torch"
+        ):  # some TensorFlows bring the first along
             from torch.utils.tensorboard import SummaryWriter
 
             self._board = SummaryWriter(str(folder / "tensorboard"))

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("segmentare", "torch", "numpy", "opencv-python-headless")
+_PACKAGES = ("segmentare", "torch", "tensorflow", "numpy", "opencv-python-headless")
 
 
 def describe_machine() -> dict[str, Any]:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from segmentare.poses import Skeleton
+
 
 Folder = str | Path
 SizeText = str | int | tuple[int, int]
+
+LARGE = 32.0  #: megapixels; larger images are predicted in parts
 
 
 class TrainOptions(TypedDict, total=False):
@@ -41,7 +47,10 @@ class TrainOptions(TypedDict, total=False):
         skip_broken: Leave unusable images out.
         resume: Go on with a run that was stopped.
         overwrite: Replace the run in `out`.
+        framework: What trains: "torch", "tensorflow" or "auto", whichever is installed ("auto").
         reader: Force a layout.
+        skeleton: Name of an included skeleton, or a TOML file: the keypoints that people shall
+            have.
     """
 
     task: str
@@ -71,7 +80,9 @@ class TrainOptions(TypedDict, total=False):
     skip_broken: bool
     resume: bool
     overwrite: bool
+    framework: str
     reader: str | None
+    skeleton: Folder | Skeleton | None
 
 
 class PredictOptions(TypedDict, total=False):
@@ -86,11 +97,17 @@ class PredictOptions(TypedDict, total=False):
         openpose: Keypoints of OpenPose's layout, 18 or 25; of videos also that such files are
             written.
         refine: Look at every person with keypoints again, close up.
+        skeleton: Name of an included skeleton, or a TOML file: the keypoints that are written and
+            drawn instead of the model's.
         flips: Average over four mirrors of each image.
         ray: Predict images with many processes on Ray: "local", or the address of a cluster.
+        engine: What computes the model: "auto", "torch", "openvino" or "onnx" ("auto").
+        precision: "f32", "bf16" or "int8"; left out, the fastest that is right, of one engine f32.
+        framework: What computes: "torch", "tensorflow" or "auto", whichever is installed ("auto").
         overwrite: Replace files of an earlier run.
         pixel_size: Units per pixel, for areas and lengths of objects.
         unit: Name of that unit ("um").
+        large: Megapixels; larger images are read, predicted and written in parts (32).
         first: Number of the first frame of videos, from 0.
         last: Number of the last frame.
         step: Distance between frames (1).
@@ -105,13 +122,42 @@ class PredictOptions(TypedDict, total=False):
     heatmaps: bool
     openpose: int | None
     refine: bool
-    flips: bool
+    skeleton: Folder | Skeleton | None
+    flips: bool | None
     ray: str | None
+    engine: str
+    precision: str | None
+    framework: str
     overwrite: bool
     pixel_size: float | None
     unit: str
+    large: float
     first: int
     last: int | None
     step: int
     track: bool
     smooth: bool
+
+
+class ExportSettings(TypedDict, total=False):
+    """The options of `export`; see `exporting.ExportOptions`.
+
+    Attributes:
+        data: Dataset or images to compare the export on; left out, noise.
+        reader: Of the dataset.
+        images: To compare on, at most (24).
+        int8: Quantize to 8-bit integers (OpenVINO only).
+        calibrate: Images to calibrate int8 on, at most (64).
+        most_lost: How much of the main score int8 may cost (0.01).
+        flips: Predictions of the export average four mirrors of the image.
+        overwrite: Replace an earlier export.
+    """
+
+    data: Folder | None
+    reader: str | None
+    images: int
+    int8: bool
+    calibrate: int
+    most_lost: float
+    flips: bool
+    overwrite: bool

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from segmentare.datasets import KEYPOINT_TASKS
 from segmentare.datasets.openpose import LAYOUTS, SUFFIX
+from segmentare.interfaces.chosen_skeletons import check_task
 from segmentare.interfaces.filming import VideoOutputs
+from segmentare.interfaces.options import LARGE
+from segmentare.poses import Skeleton
 from segmentare.prediction.object_tables import PANOPTIC_FOLDER, Scale
 
 _OF_IMAGES = ("probability", "cutout", "background", "heatmaps", "pixel_size")
@@ -34,8 +37,11 @@ class Outputs:
         heatmaps: `<stem>.heatmap.<head>.jpg`, what the network answered, over the image.
         openpose: Keypoints of OpenPose's layout, 25 or 18; `None` takes 25 where that suits the
             model's own, else keeps these. Of videos such files are written only if it is given.
+        skeleton: Keypoints that are written and drawn instead of the model's; OpenPose's files
+            then have them, too, unless `openpose` is given.
+        large: Megapixels; larger images are read, predicted and written in parts.
         film: Which frames of videos are predicted, and what is made of them; of its settings
-            `openpose` and `overwrite` are those above.
+            `openpose`, `skeleton` and `overwrite` are those above.
     """
 
     overlay: bool = False
@@ -47,6 +53,8 @@ class Outputs:
     unit: str = "um"
     heatmaps: bool = False
     openpose: int | None = None
+    skeleton: Skeleton | None = None
+    large: float = LARGE
     film: VideoOutputs = field(default_factory=VideoOutputs)
 
     @property
@@ -90,6 +98,7 @@ class Outputs:
                 f"OpenPose's files hold keypoints, which the task '{task}' does not find. "
                 "Leave --openpose out."
             )
+        check_task(self.skeleton, task)
         wanted = [name for name in ("probability", "cutout", "background") if getattr(self, name)]
         if wanted and task == "pose":
             raise ValueError(

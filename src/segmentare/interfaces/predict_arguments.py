@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from segmentare.frameworks import AUTO, FRAMEWORKS
+from segmentare.interfaces.options import LARGE
+
 EXAMPLES = """\
   segmentare predict run new_photos --out masks --overlay
   segmentare predict run me.jpg --out tv --cutout --background beach.jpg
@@ -34,6 +37,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="predict images with many processes on Ray: on this machine, or on the cluster at "
         "ADDRESS (host:port, ray://host:port, auto)",
     )
+    add_engine(command)
     command.add_argument("--overwrite", action="store_true", help="replace earlier results")
     command.add_argument(
         "--json", action="store_true", help="print a JSON line per image and per video"
@@ -44,9 +48,37 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     _add_videos(
         command.add_argument_group(
             "videos and cameras",
-            "Each gives <stem>.mp4, what was found drawn over the frames, and <stem>.jsonl, a\n"
-            "line per frame. A camera is named by its number, from 0, and runs until Ctrl-C.",
+            "Each gives <stem>.webm (.mp4 where OpenCV writes H.264), what was found drawn over\n"
+            "the frames, and <stem>.jsonl, a line per frame. A camera is named by its number,\n"
+            "from 0, and runs until Ctrl-C.",
         )
+    )
+
+
+def add_engine(command: argparse.ArgumentParser) -> None:
+    """Add the options that say what computes a model."""
+    command.add_argument(
+        "--engine",
+        choices=("auto", "torch", "openvino", "onnx"),
+        default="auto",
+        help="what computes the model (auto: the fastest that is installed and agrees with f32, by "
+        "a short trial that is remembered)",
+    )
+    command.add_argument(
+        "--precision",
+        choices=("f32", "bf16", "int8"),
+        help="in which numbers (auto: what is fastest and right; of a named engine: f32)",
+    )
+    add_framework(command)
+
+
+def add_framework(command: argparse.ArgumentParser) -> None:
+    """Add the option that says which framework computes the network."""
+    command.add_argument(
+        "--framework",
+        choices=(AUTO, *FRAMEWORKS),
+        default=AUTO,
+        help="PyTorch or TensorFlow (auto: whichever is installed)",
     )
 
 
@@ -69,6 +101,13 @@ def _add_images(group: argparse._ArgumentGroup) -> None:
         help="units per pixel, for areas and lengths in objects.csv",
     )
     group.add_argument("--unit", default="um", help="name of that unit (um)")
+    group.add_argument(
+        "--large",
+        type=float,
+        default=LARGE,
+        metavar="MEGAPIXELS",
+        help="larger images are read, predicted and written in parts, as TIFF (32)",
+    )
 
 
 def _add_people(group: argparse._ArgumentGroup) -> None:
@@ -78,6 +117,12 @@ def _add_people(group: argparse._ArgumentGroup) -> None:
         choices=(18, 25),
         help="keypoints of OpenPose's JSON (25, or the model's own where it knows no people); of "
         "videos it is written only with this option, into <stem>_json",
+    )
+    group.add_argument(
+        "--skeleton",
+        metavar="NAME_OR_FILE",
+        help="keypoints that are written and drawn instead of the model's: see "
+        "`segmentare skeletons`, or a TOML file",
     )
     group.add_argument(
         "--refine",

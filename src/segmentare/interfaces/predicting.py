@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from segmentare.datasets.images import is_image, read_image
+from segmentare.datasets.windows import WholeImage, Windows, open_large
+from segmentare.engines.loading import Wanted, open_model
 from segmentare.errors import DatasetError
-from segmentare.interfaces.display import Display
+from segmentare.geometry import Image
+from segmentare.interfaces.display import Bar, Display
 from segmentare.interfaces.filming import Filmed, predict_video
+from segmentare.interfaces.large_images import MASK, LargeImages, model_key
 from segmentare.interfaces.outputs import Outputs
+from segmentare.interfaces.pipeline import WriteBehind, read_ahead
 from segmentare.interfaces.writing_masks import MaskWriter, Writer, file_name, write_heatmaps
 from segmentare.interfaces.writing_poses import PoseWriter
+from segmentare.poses import Skeleton
 from segmentare.prediction import files
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.refining import look_again
 from segmentare.prediction.video import is_video
+from segmentare.skeletons import available
 from segmentare.tasks import Body, Pose
 from segmentare.tasks.base import Task
 
@@ -42,14 +52,15 @@ class Predictions:
     films: list[Filmed] = field(default_factory=list)
 
 
-def predict(
+def predict(  # noqa: PLR0913  one argument per option of the command line
     run: str | Path,
     images: Sequence[str | Path | int],
     out: str | Path,
     outputs: Outputs | None = None,
     *,
-    flips: bool = False,
+    flips: bool | None = None,
     refine: bool = False,
+    wanted: Wanted | None = None,
     display: Display | None = None,
 ) -> Predictions:
     """Predict images and videos, and write what each of them shows into `out`.
@@ -60,8 +71,10 @@ def predict(
             and numbers of cameras, which come after all images, see `predict_video`.
         out: Folder for the results; made if it is missing.
         outputs: What to write.
-        flips: Average over four mirrors of the image: four times the work.
+        flips: Average over four mirrors of the image: four times the work; `None`: as an export
+            says, else not.
         refine: Look at every person with keypoints again, close up.
+        wanted: What computes the model; `None`: the fastest engine, by a trial on the images.
         display: Where progress is shown; `None` shows nothing.
 
     Returns:
@@ -69,27 +82,39 @@ def predict(
 
     Raises:
         ModelError: The model folder is damaged.
+        MissingPackageError: The framework, or any, is not installed.
         DatasetError: There is no image, two of them would get the same name, or the one video
             cannot be read.
         FileExistsError: A result is there already and `outputs.overwrite` is false.
         ValueError: What is wanted does not suit the model or what it looks at, the size of a
             pixel cannot be used, or tables of earlier calls are damaged.
     """
-    from segmentare.networks.inference import load
+    from segmentare.interfaces.example_images import trial_images
 
     display = display or Display(quiet=True)
     outputs, out = outputs or Outputs(), Path(out)
-    film = replace(outputs.film, openpose=outputs.openpose, overwrite=outputs.overwrite)
+    film = replace(
+        outputs.film,
+        openpose=outputs.openpose,
+        skeleton=outputs.skeleton,
+        overwrite=outputs.overwrite,
+    )
     places, videos = sort_sources(images)
     outputs.check_sources(images=bool(places) or not videos, videos=bool(videos))
     _ = outputs.scale  # complains where it cannot be used
-    predictor = load(run, flips=flips)
+    opened = open_model(
+        run, wanted or Wanted(), flips=flips, examples=lambda model: trial_images(model, places)
+    )
+    predictor = opened.predictor
     outputs.check(predictor.task.name)
+    mine: Skeleton | None = getattr(predictor.task, "skeleton", None)
+    if mine is not None and outputs.skeleton is not None:
+        available(mine, outputs.skeleton)  # complains where there are none
     if refine:
         predictor = look_again(predictor)
     result = Predictions()
     if places or not videos:
-        _predict_images(predictor, places, out, outputs, (result, display))
+        Images(predictor, Path(run), out, outputs, display, opened.why).predict(places, result)
     alone = len(videos) == 1 and not places
     for video in videos:
         try:
@@ -121,39 +146,76 @@ def sort_sources(sources: Sequence[str | Path | int]) -> tuple[list[Path], list[
     return [path for path in given if path not in videos], videos
 
 
-def _predict_images(
-    predictor: Predictor[Any],
-    places: Sequence[Path],
-    out: Path,
-    outputs: Outputs,
-    into: tuple[Predictions, Display],
-) -> None:
-    """Predict the images at some places; what was done, also up to a Ctrl-C, goes to `into`."""
-    result, display = into
-    found, task = find_images(places), predictor.task
-    refuse_existing(out, found, outputs, predictor)
-    writer = make_writer(out, task, outputs)
-    out.mkdir(parents=True, exist_ok=True)
-    writer.start([file_name(stem, path) for stem, path in found.items()])
-    try:
-        for stem, path in display.over(found.items(), "Predicting", len(found)):
-            try:
-                image = read_image(path)
-                shown = predictor.predict(image)
-            except (DatasetError, ValueError) as error:
-                result.failed.append((str(path), str(error)))
-                continue
-            result.rows.append(writer.write(stem, path, image, shown))
-            if outputs.heatmaps:
-                maps = predictor.read(image).maps
-                write_heatmaps(out / stem, image, maps, task, overwrite=outputs.overwrite)
-    finally:  # also after Ctrl-C, for what is written until then
-        write_lines(out / LINES, result.rows)
-        writer.finish()
+@dataclass(frozen=True)
+class Images:
+    """Predicts images: the next is read, and the last one written, while the network runs."""
+
+    predictor: Predictor[Any]
+    run: Path
+    out: Path
+    outputs: Outputs
+    display: Display
+    why: str
+
+    def predict(self, places: Sequence[Path], result: Predictions) -> None:
+        """Predict the images at some places; what was done, also up to a Ctrl-C, goes there."""
+        found, task = find_images(places), self.predictor.task
+        refuse_existing(self.out, found, self.outputs, self.predictor)
+        self.display.say(self.why)
+        writer = writer_for(self.out, task, self.outputs)
+        self.out.mkdir(parents=True, exist_ok=True)
+        writer.start([file_name(stem, path) for stem, path in found.items()])
+        try:
+            with (
+                self.display.bar("Predicting", len(found)) as bar,
+                WriteBehind(result.rows.append) as behind,
+            ):
+                for (stem, path), source in read_ahead(found.items(), self.open):
+                    bar.advance()
+                    try:
+                        write = self.look(source.result(), stem, path, writer, bar)
+                    except (DatasetError, ValueError) as error:
+                        result.failed.append((str(path), str(error)))
+                        continue
+                    behind.submit(write)
+        finally:  # also after Ctrl-C, for what is written until then
+            write_lines(self.out / LINES, result.rows)
+            writer.finish()
+
+    def open(self, source: tuple[str, Path]) -> Image | Windows:
+        """Decode an image, or open it where it is large."""
+        limit = 1e6 * self.outputs.large
+        windows = open_large(source[1], limit)
+        if windows is not None:
+            return windows
+        image = read_image(source[1])
+        return WholeImage(image, source[1].name) if image[..., 0].size > limit else image
+
+    def look(
+        self, source: Image | Windows, stem: str, path: Path, writer: Writer, bar: Bar
+    ) -> Callable[[], dict[str, Any]]:
+        """Predict an image and return how to write it, which gives its line."""
+        if not isinstance(source, np.ndarray):
+            with contextlib.closing(source):
+                key = f"{model_key(self.run)} {self.predictor.computed}"
+                images = LargeImages(self.predictor, key, self.out, self.outputs, self.display)
+                row = images.predict(stem, path, source, bar.note)
+            return lambda: row
+        shown = self.predictor.predict(source)
+        maps = self.predictor.read(source).maps if self.outputs.heatmaps else None
+
+        def write() -> dict[str, Any]:
+            row = writer.write(stem, path, source, shown)
+            if maps is not None:
+                overwrite, target = self.outputs.overwrite, self.out / stem
+                write_heatmaps(target, source, maps, self.predictor.task, overwrite=overwrite)
+            return row
+
+        return write
 
 
-def make_writer(out: Path, task: Task[Any], outputs: Outputs) -> Writer:
-    """Return what writes the files and tables of images."""
+def writer_for(out: Path, task: Task[Any], outputs: Outputs) -> Writer:
+    """Return what writes the results of a task."""
     if isinstance(task, Pose | Body):
         return PoseWriter(out, task, outputs)
     return MaskWriter(out, task, outputs)
@@ -229,6 +291,7 @@ def refuse_existing(
     heads = [head.name for head in predictor.task.heads]
     task = predictor.task.name
     names = [name for stem in found for name in outputs.names(stem, task, heads)]
+    names += [f"{stem}{MASK}" for stem in found]
     there = [name for name in names if (out / name).exists()]
     if there:
         raise FileExistsError(

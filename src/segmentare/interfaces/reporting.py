@@ -16,7 +16,7 @@ from segmentare.interfaces.logs import read_log
 from segmentare.interfaces.machine import describe_machine, now
 from segmentare.interfaces.report import Picture, ReportData, write_report
 from segmentare.interfaces.runs import read_seen
-from segmentare.interfaces.training import Run
+from segmentare.interfaces.trained import Run
 from segmentare.prediction.object_drawing import NOT_JUDGED, OUTCOMES
 
 REPORT, SCORES = "report.html", "scores.json"

@@ -11,7 +11,7 @@ from typing import Any
 from segmentare.checkpoint import load_description, write_json
 from segmentare.datasets.fingerprints import Fingerprint, near_duplicates
 from segmentare.errors import ModelError
-from segmentare.training.start import seen_by_start
+from segmentare.shipped import seen_by_start
 
 SPLIT = "split.json"
 PARTS = ("train", "val", "test")

@@ -9,12 +9,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from segmentare.architecture import NetworkRow
 from segmentare.datasets import KEYPOINT_TASKS
 from segmentare.interfaces.evaluation import Evaluation
 from segmentare.interfaces.formatting import score_order, score_text
-from segmentare.networks.listing import NetworkRow
 
 _NAMED = 6  # absent categories that are named
+_LISTED = 26  # keypoints that are named
 _COLUMNS = 4  # scores of a group that a terminal has room for
 
 
@@ -156,6 +157,26 @@ def print_networks(rows: Sequence[NetworkRow]) -> None:
     table.add_row("--network unet", "--encoder hf:FOLDER_OR_NAME", "", "", "")
     console().print(table)
     text = "hf takes any Hugging Face AutoBackbone: pip install 'segmentare[pretrained]'."
+    console().print(text, markup=False)
+
+
+def print_skeletons(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the included skeletons with their keypoints."""
+    table = Table()
+    for column in ("--skeleton", "keypoints", "limbs", "names"):
+        justify: Any = "right" if column in ("keypoints", "limbs") else "left"
+        table.add_column(column, justify=justify)
+    for row in rows:
+        names = row["keypoints"]
+        more = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+        table.add_row(
+            str(row["name"]),
+            str(len(names)),
+            str(len(row["limbs"])),
+            ", ".join(names[:_LISTED]) + more,
+        )
+    console().print(table)
+    text = "One as a TOML file, to start your own from: segmentare skeletons coco17 > mine.toml"
     console().print(text, markup=False)
 
 

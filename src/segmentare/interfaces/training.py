@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -18,82 +18,34 @@ from typing import Any
 from segmentare.annotations import Sample
 from segmentare.batches import Batches, prepare
 from segmentare.checkpoint import MODEL, WEIGHTS, save_model, write_json
-from segmentare.datasets import open_dataset
+from segmentare.datasets.as_people import one_sided
 from segmentare.datasets.base import Dataset, Record
 from segmentare.datasets.files import FileDataset
 from segmentare.errors import DatasetError, ModelError
+from segmentare.interfaces.chosen_skeletons import open_as
 from segmentare.interfaces.display import Display, duration
+from segmentare.interfaces.engine import framework_of, load_engine, processes_for, started
 from segmentare.interfaces.loading import Loaded, load
 from segmentare.interfaces.logs import NAME as LOG
 from segmentare.interfaces.logs import Log
 from segmentare.interfaces.machine import describe_machine, now, peak_memory_gb
-from segmentare.interfaces.parts import Parts, Splitting, choose_parts
+from segmentare.interfaces.parts import Parts, choose_parts
 from segmentare.interfaces.runs import SPLIT, read_seen, write_split_file
-from segmentare.networks.inference import from_arrays, fuse, maps_function
-from segmentare.networks.layers import channels_last
-from segmentare.networks.network import Network, build_network
+from segmentare.interfaces.trained import Options, Run
+from segmentare.plan import Plan
 from segmentare.planning import USUAL_SPEED, make_plan, time_plan
+from segmentare.poses import Skeleton
 from segmentare.prediction.predictor import Predictor
 from segmentare.tasks import TASKS
-from segmentare.training import trials
+from segmentare.training.engine import MapsFunction
 from segmentare.training.loop import BEST, Training
-from segmentare.training.plan import Plan
-from segmentare.training.processes import Processes, together
-from segmentare.training.start import load_start
+from segmentare.training.processes import Processes
 from segmentare.training.state import STATE
 from segmentare.training.tuning import score_on, tune
 from segmentare.wishes import Wishes
 
 PLAN, RUN = "plan.json", "run.json"
-WORKER = "segmentare.interfaces.working"  #: what further processes run
 _SCORED = ("scores.json", "report.html")  # what is written when a run is scored
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a training needs to know beside the data and the plan.
-
-    Attributes:
-        task: Name of the task.
-        reader: Name of the reader, or `None` to recognize the layout.
-        splitting: How the data is split.
-        start: Starting weights: `default`, `none`, or a model folder.
-        resume: Go on with the killed run in the folder.
-        overwrite: Replace the run in the folder.
-        skip_broken: Leave images that cannot be used out instead of stopping.
-        devices: Processes on this machine that train together, one per GPU where there are GPUs;
-            `None`: as many as `torchrun` started, else one.
-    """
-
-    task: str = "semantic"
-    reader: str | None = None
-    splitting: Splitting = Splitting()
-    start: str = "default"
-    resume: bool = False
-    overwrite: bool = False
-    skip_broken: bool = False
-    devices: int | None = None
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished training.
-
-    Attributes:
-        folder: Where the model lies.
-        predictor: The model, ready to predict.
-        dataset: What it was trained on.
-        parts: Names per part.
-        plan: What was done.
-        facts: `run.json`: where it came from, how long it took.
-    """
-
-    folder: Path
-    predictor: Predictor[Any]
-    dataset: Dataset
-    parts: Parts
-    plan: Plan
-    facts: dict[str, Any]
 
 
 def train(
@@ -117,12 +69,13 @@ def train(
         BudgetError: The budget is too short.
         ModelError: There is nothing to resume, or starting weights do not fit.
         FileExistsError: `out` holds a run and neither `resume` nor `overwrite` is set.
+        MissingPackageError: The framework, or any, is not installed.
         ChildProcessError: One of several processes ended too early.
         SystemExit: In all processes but the first, at the end of the training.
     """
     options = options or Options()
     wanted = (Path(data), Path(out), wishes or Wishes(), options)
-    with together(options.devices, WORKER) as processes:
+    with processes_for(options.devices) as processes:
         return train_with(processes, wanted, display)
 
 
@@ -141,30 +94,36 @@ def train_with(
     Raises:
         ValueError: Nothing is wanted.
     """
-    began, first = time.perf_counter(), processes.first
+    began = time.perf_counter()
     wanted = processes.decide(lambda: wanted)
     if wanted is None:
         raise ValueError("The first process must say what shall be trained; it said nothing.")
     data, out, wishes, options = wanted
-    display = display if display and first else Display(quiet=True)
+    display = display if display and processes.first else Display(quiet=True)
     processes.decide(lambda: _check_folder(out, options))
     if wishes.code and options.task not in {"instance", "pose"}:
         raise ValueError(
             f"--code is of the tasks instance and pose; got it with the task '{options.task}'. "
             "Leave it out, or add --task instance."
         )
-    dataset = open_dataset(data, options.reader, options.task)
+    earlier = processes.decide(lambda: _read_plan(out / PLAN) if options.resume else None)
+    framework = processes.decide(lambda: framework_of(options.framework, earlier))
+    engine_of = load_engine(framework)
+    dataset = open_as(data, options.reader, options.task, _skeleton(earlier, options))
     display.say(f"Data: {dataset.layout}")
     loaded = load(dataset, dataset.records, display)
     _check_data(dataset, loaded, options, display)
-    earlier = out if options.resume else None
+    before = out if options.resume else None
     parts = processes.decide(
-        partial(choose_parts, dataset, loaded, options.splitting, display, earlier)
+        partial(choose_parts, dataset, loaded, options.splitting, display, before)
     )
-    made = partial(_make_plan, dataset, loaded, parts, wishes, options)
-    plan = processes.decide(partial(_read_plan, out / PLAN) if options.resume else made)
-    plan, task = processes.fit(plan, wishes.batch), plan.task
-    network, plan = _network(plan, resume=options.resume)
+    made = partial(_first_plan, dataset, loaded, parts, wishes, options, framework)
+    plan = earlier or processes.decide(made)
+    plan = processes.fit(plan, wishes.batch)
+    task = plan.task
+    engine = engine_of(plan.spec, task.heads, plan.seed)
+    if not options.resume:  # the state holds all weights, and what they started from may be gone
+        plan = started(engine, plan)
     samples = _prepared(dataset, loaded, parts, plan, display)
     batches = Batches(
         samples[0],
@@ -172,42 +131,54 @@ def train_with(
         plan.preprocessing,
         plan.augmentation,
         plan.batch,
-        network.stride,
+        plan.spec.stride,
         plan.seed,
     )
     if not options.resume:
-        mine, untimed, gone = processes.share(batches), plan, time.perf_counter() - began
+        mine, gone = processes.share(batches), time.perf_counter() - began
         plan = processes.decide(
-            lambda: time_plan(untimed, mine, network, gone, chosen=wishes.precision)
+            partial(time_plan, plan, mine, engine, gone, chosen=wishes.precision)
         )
-    if not options.resume and first:
-        known = options.start in {"default", "none", ""}
-        before = () if known else read_seen(Path(options.start)).parts
-        _clear(out)
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(out / PLAN, plan.to_dict())
-        write_split_file(out, parts.by_part(), loaded.contents, parts.how, before)
+        if processes.first:
+            _write_plan(out, plan, parts, loaded, options.start)
     for line in plan.reasons:
         display.say(line)
     del loaded, made
-    training = Training(plan, network, batches, _validation(samples[1], plan), out)
+    training = Training(plan, engine, batches, _validation(samples[1], plan), out)
+    processes.lead(engine)
     training.processes, training.spent = processes, time.perf_counter() - began
     with stop_on_signal(training, display):
-        log = Log(out, plan, task.headline) if first else None
+        log = Log(out, plan, task.headline) if processes.first else None
         stopped = _run(training, log, display, resume=options.resume)
         processes.leave()
         return _finish(training, dataset, parts, samples[1], began, stopped=stopped)
 
 
-def _make_plan(
-    dataset: FileDataset, loaded: Loaded, parts: Parts, wishes: Wishes, options: Options
+def _first_plan(
+    dataset: FileDataset,
+    loaded: Loaded,
+    parts: Parts,
+    wishes: Wishes,
+    options: Options,
+    framework: str,
 ) -> Plan:
     task = TASKS[options.task].from_categories(dataset.categories, dataset.skeleton)
     speed = USUAL_SPEED
     if wishes.steps is None and wishes.size is None:
-        speed = trials.speed(wishes.spec, task.heads)
+        speed = load_engine(framework).speed(wishes.spec, task.heads)
     some = _some(loaded, parts.train)
-    return make_plan(some, len(parts.train), task, wishes, options.start, speed)
+    plan = make_plan(some, len(parts.train), task, wishes, options.start, speed)
+    return replace(plan, framework=framework)
+
+
+def _write_plan(out: Path, plan: Plan, parts: Parts, loaded: Loaded, start: str) -> None:
+    """Write what a killed run goes on with, in place of the run that was there."""
+    known = start in {"default", "none", ""}
+    seen = () if known else read_seen(Path(start)).parts
+    _clear(out)
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / PLAN, plan.to_dict())
+    write_split_file(out, parts.by_part(), loaded.contents, parts.how, seen)
 
 
 def _check_folder(out: Path, options: Options) -> None:
@@ -241,6 +212,14 @@ def _clear(out: Path) -> None:
     shutil.rmtree(out / "tensorboard", ignore_errors=True)
 
 
+def _skeleton(earlier: Plan | None, options: Options) -> Skeleton | None:
+    """Return the wanted skeleton; that of a resumed run is what it was."""
+    if earlier is None:
+        return options.skeleton
+    given: Skeleton | None = getattr(earlier.task, "skeleton", None)
+    return given
+
+
 def _check_data(dataset: Dataset, loaded: Loaded, options: Options, display: Display) -> None:
     problems = [*(p for p in dataset.problems if p.stops), *loaded.problems]
     for problem in problems:
@@ -259,6 +238,8 @@ def _check_data(dataset: Dataset, loaded: Loaded, options: Options, display: Dis
             f"A dataset must have at least two categories to tell apart; found {names}. "
             "Are the masks empty?"
         )
+    if options.task == "body" and loaded.samples and (said := one_sided(loaded.samples.values())):
+        display.warn(said)
     if not loaded.contents:
         raise DatasetError("At least one image must have a mask that can be read; none has.")
 
@@ -274,21 +255,6 @@ def _some(loaded: Loaded, names: Sequence[str]) -> list[Sample[Any]]:
     """Return up to 200 training samples for the plan, the same ones in every process."""
     kept = [loaded.samples[name] for name in names if name in loaded.samples]
     return kept[:: max(1, len(kept) // 200)]
-
-
-def _network(plan: Plan, *, resume: bool) -> tuple[Network, Plan]:
-    import torch
-
-    torch.manual_seed(plan.seed)
-    network = build_network(plan.spec, plan.task.heads)
-    if resume:  # the state holds all weights, and what they started from may be gone
-        return channels_last(network), plan
-    if plan.start in ("", "none"):
-        return channels_last(network), replace(plan, start="")
-    name, line = load_start(network, plan.spec, plan.start)
-    lines = plan.reasons if line in plan.reasons else (*plan.reasons, line)
-    plan = replace(plan, start=name, reasons=lines)
-    return channels_last(network), plan
 
 
 def _prepared(
@@ -318,11 +284,7 @@ def _validation(samples: list[Sample[Any]], plan: Plan) -> Any:  # noqa: ANN401 
     if not samples:
         return None
 
-    def validate(network: Any) -> float:  # noqa: ANN401  any module
-        device = str(next(network.parameters()).device)
-        maps_of = maps_function(
-            network, plan.task.heads, bfloat16=plan.precision == "bfloat16", device=device
-        )
+    def validate(maps_of: MapsFunction) -> float:
         return score_on(Predictor(maps_of, plan.task, plan.preprocessing), samples)
 
     return validate
@@ -388,9 +350,8 @@ def _finish(
 ) -> Run:
     """Tune the decode on the validation part and write the model."""
     plan, task, out = training.plan, training.plan.task, training.folder
-    from_arrays(training.network, training.best)
-    network = fuse(training.network.cpu())
-    predictor = Predictor(maps_function(network, task.heads), task, plan.preprocessing)
+    maps_of = training.engine.maps_of(training.best, exact=True)
+    predictor = Predictor(maps_of, task, plan.preprocessing)
     validation = None
     if val:
         limit = math.inf if plan.budget is None else max(5.0, 0.04 * plan.budget)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from segmentare.interfaces.training import WORKER, train_with
-from segmentare.training.processes import together
+from segmentare.interfaces.engine import processes_for
+from segmentare.interfaces.training import train_with
 
 
 def main() -> None:
     """Join the process that started this one, and train what it trains."""
-    with together(None, WORKER) as processes:
+    with processes_for(None) as processes:
         train_with(processes)
 
 

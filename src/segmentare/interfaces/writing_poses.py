@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segmentare.datasets import openpose
+from segmentare.datasets.as_skeleton import in_skeleton
 from segmentare.geometry import Image
 from segmentare.interfaces.outputs import Outputs
 from segmentare.interfaces.writing_masks import (
@@ -50,8 +51,10 @@ class PoseWriter:
     _backdrop: Image | None = field(init=False)
 
     def __post_init__(self) -> None:
-        skeleton = self.task.skeleton
-        self._layout = choose_layout(skeleton, self.outputs.openpose)
+        skeleton = self.outputs.skeleton or self.task.skeleton
+        self._layout = self.outputs.openpose
+        if self.outputs.skeleton is None or self._layout is not None:
+            self._layout = choose_layout(skeleton, self._layout)
         kinds = [category.name for category in self.task.categories if category.thing]
         self._tables = KeypointTables(self.out, skeleton, *kinds[:1])
         self._backdrop = read_backdrop(self.outputs)
@@ -76,6 +79,8 @@ class PoseWriter:
         """Write the files of one image and return its line of `predictions.jsonl`."""
         target, overwrite = self.out / stem, self.outputs.overwrite
         target.parent.mkdir(parents=True, exist_ok=True)
+        if self.outputs.skeleton is not None:
+            found = in_skeleton(found, self.outputs.skeleton)
         if found.segmentation is not None:  # one number everywhere, that of the silhouettes
             found = replace(found, ids=tuple(range(1, len(found) + 1)))
         text = openpose.to_json(found, self._layout)

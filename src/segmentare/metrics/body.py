@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from segmentare.annotations import UNLABELED, Category
@@ -20,7 +21,8 @@ class BodyScores(Metric[Poses]):
 
     Skeletons are scored as `PoseScores` does. Of silhouettes there are the IoU of all pixels of
     people, whoever's they are, and the average precision of each person's mask. Images whose
-    truth has no silhouettes count for skeletons only. `body` is the mean of `oks_ap` and the
+    truth has no silhouettes count for skeletons only, those that are unknown as a whole, for
+    nobody looked for keypoints, for silhouettes only. `body` is the mean of `oks_ap` and the
     pooled `iou`, or the one of them that there is.
     """
 
@@ -45,6 +47,9 @@ class BodyScores(Metric[Poses]):
         self._pixels = SemanticScores(categories, labels, boundary=False)
         self._masks = None if fast else InstanceScores(categories, labels)
         self._outlined: list[str] = []
+        self._unmarked: set[str] = set()
+        self._marked = 0
+        self._told_apart = 0
 
     def update(self, predicted: Poses, truth: Poses, name: str = "") -> None:
         """Count one more image.
@@ -53,7 +58,12 @@ class BodyScores(Metric[Poses]):
             ValueError: Sizes or keypoints differ, a number is not finite, or the prediction has
                 no silhouettes though the truth has.
         """
-        self._poses.update(predicted, truth, name)
+        if truth.unknown is not None and truth.unknown.all():
+            self._unmarked.add(name)
+            self._poses.update(_nobody(predicted), _nobody(truth), name)
+        else:
+            self._marked += 1
+            self._poses.update(predicted, truth, name)
         if truth.segmentation is None or bool((truth.segmentation.category == UNLABELED).all()):
             return
         if predicted.segmentation is None:
@@ -62,7 +72,8 @@ class BodyScores(Metric[Poses]):
                 "must have some; got skeletons only."
             )
         self._pixels.update(predicted.segmentation, truth.segmentation, name)
-        if self._masks is not None:
+        if self._masks is not None and truth.segmentation.instance is not None:
+            self._told_apart += 1
             self._masks.update(predicted.segmentation, truth.segmentation, name)
         self._outlined.append(name)
 
@@ -70,17 +81,17 @@ class BodyScores(Metric[Poses]):
         """Return the main scores so far, each one number.
 
         Returns:
-            `body`; those of `PoseScores`; `iou` and `dice` pooled over the pixels of all images;
-            unless `fast`, `mask_ap`, `mask_ap50` and `mask_ap75`.
+            `body`; those of `PoseScores`, if any image has keypoints; `iou` and `dice` pooled over
+            the pixels of all images; unless `fast`, `mask_ap`, `mask_ap50` and `mask_ap75`.
 
         Raises:
             ValueError: No image was scored yet.
         """
-        scores = self._poses.summary()
+        scores = self._poses.summary() if self._marked else {}
         if self._outlined:
             pixels = self._pixels.summary()
             scores |= {"iou": pixels["iou_pooled"], "dice": pixels["dice_pooled"]}
-            if self._masks is not None:
+            if self._masks is not None and self._told_apart:
                 masks = self._masks.summary()
                 scores |= {f"mask_{key}": masks[key] for key in _MASKS if key in masks}
         return {"body": _both(scores), **scores}
@@ -89,18 +100,20 @@ class BodyScores(Metric[Poses]):
         """Return all scores with their intervals, as JSON-ready data.
 
         Returns:
-            What `PoseScores` does; `body`: `pooled`; `iou` and `dice`: `mean`, `ci95`, `pooled`;
-            unless `fast` `mask_ap`, `mask_ap50`, `mask_ap75`: `pooled`. `outlined`: how many
-            images have silhouettes.
+            What `PoseScores` does, if any image has keypoints; `body`: `pooled`; `iou` and `dice`:
+            `mean`, `ci95`, `pooled`; unless `fast` `mask_ap`, `mask_ap50`, `mask_ap75`: `pooled`.
+            `outlined`: how many images have silhouettes.
 
         Raises:
             ValueError: No image was scored yet.
         """
         scores = self._poses.compute()
+        if not self._marked:
+            scores = {key: scores[key] for key in ("labels", "unscored")}
         if self._outlined:
             pixels = self._pixels.compute()
             scores |= {key: pixels[key] for key in ("iou", "dice")}
-            if self._masks is not None:
+            if self._masks is not None and self._told_apart:
                 masks = self._masks.compute()
                 scores |= {f"mask_{key}": masks[key] for key in _MASKS}
         return {
@@ -110,13 +123,33 @@ class BodyScores(Metric[Poses]):
         }
 
     def per_image(self) -> list[dict[str, Any]]:
-        """Return the rows of `PoseScores`, with `iou` and `dice` where there are silhouettes."""
+        """Return the rows of `PoseScores` with `body`, `iou` and `dice`; `None` where unknown."""
         pixels = self._pixels.per_image() if self._outlined else []
         by_name = {row["name"]: {key: row[key] for key in ("iou", "dice")} for row in pixels}
         missing = {"iou": None, "dice": None}
-        return [row | by_name.get(row["name"], missing) for row in self._poses.per_image()]
+        rows = [row | by_name.get(row["name"], missing) for row in self._poses.per_image()]
+        for row in rows:
+            if row["name"] in self._unmarked:
+                row["oks_ap"] = None
+            row["body"] = _both(row)
+        return rows
 
 
-def _both(scores: Mapping[str, float]) -> float:
-    known = [scores[key] for key in ("oks_ap", "iou") if key in scores]
+def _nobody(poses: Poses) -> Poses:
+    none = slice(0, 0)
+    return replace(
+        poses,
+        keypoints=poses.keypoints[none],
+        boxes=poses.boxes[none],
+        areas=poses.areas[none],
+        crowd=poses.crowd[none],
+        scores=None if poses.scores is None else poses.scores[none],
+        segmentation=None,
+        unknown=None,
+        ids=None,
+    )
+
+
+def _both(scores: Mapping[str, Any]) -> float:
+    known = [scores[key] for key in ("oks_ap", "iou") if scores.get(key) is not None]
     return sum(known) / len(known) if known else 0.0

@@ -13,11 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name every PyTorch reader knows)
 
-from segmentare.errors import ModelError
-from segmentare.networks.encoders import VGG16_CONVOLUTIONS, Encoder, SegNetEncoder
+from segmentare.architecture import UNET_CHANNELS, VGG16_CONVOLUTIONS, decoder_stages
+from segmentare.networks.encoders import Encoder, SegNetEncoder
 from segmentare.networks.layers import ConvBlock, unpool
-
-UNET_CHANNELS = (128, 64, 48, 32, 16)  #: coarsest first; good from 100 images and two cores on
 
 
 class Decoder(nn.Module):
@@ -62,24 +60,13 @@ class UNetDecoder(Decoder):
     ) -> None:
         super().__init__()
         skips = dict(zip(encoder.strides, encoder.channels, strict=True))
-        current, before = encoder.strides[-1], encoder.channels[-1]
-        targets = [current >> k for k in range(1, current.bit_length()) if current >> k >= stride]
-        widths = tuple(channels) or tuple(skips.get(t, encoder.channels[0]) for t in targets)
-        if not targets or targets[-1] != stride:
-            raise ModelError(
-                f"The output stride must be a power of two below the encoder's largest stride "
-                f"{current}, but it is {stride}."
-            )
-        if len(widths) < len(targets):
-            raise ModelError(
-                f"Going from stride {current} to {stride} takes {len(targets)} decoder stages, but "
-                f"decoder_channels has {len(widths)}: {list(widths)}. Give one number per stage."
-            )
+        stages = decoder_stages(encoder.strides, encoder.channels, channels, stride)
         self.strides = tuple(encoder.strides)
-        self.targets = tuple(targets)
+        self.targets = tuple(target for target, _ in stages)
         self.mode = "bilinear" if bilinear else "nearest"
         self.stages = nn.ModuleList()
-        for target, width in zip(targets, widths, strict=False):
+        before = encoder.channels[-1]
+        for target, width in stages:
             joined = before + skips.get(target, 0)
             self.stages.append(nn.Sequential(ConvBlock(joined, width), ConvBlock(width, width)))
             before = width

@@ -13,9 +13,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name every PyTorch reader knows)
 
+from segmentare.architecture import VGG16_CONVOLUTIONS, scaled
 from segmentare.networks.layers import ConvBlock, ResidualBlock, pool_with_positions
-
-VGG16_CONVOLUTIONS = (2, 2, 3, 3, 3)  #: convolutions before each of the five poolings
 
 
 class Encoder(nn.Module):
@@ -152,8 +151,3 @@ class ResidualEncoder(Encoder):
             x = level(x)
             features.append(x)
         return features
-
-
-def scaled(channels: int, width: float) -> int:
-    """Return `channels` x `width` as a multiple of 8 (what vector units like), at least 8."""
-    return max(8, round(channels * width / 8) * 8)

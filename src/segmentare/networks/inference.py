@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from segmentare.architecture import NetworkSpec
 from segmentare.checkpoint import Arrays, load_model
 from segmentare.errors import ModelError
+from segmentare.models import Model, finite, read_model
 from segmentare.networks.layers import channels_last
-from segmentare.networks.network import NetworkSpec, activate, build_network
+from segmentare.networks.network import Network, activate, build_network
 from segmentare.prediction.predictor import Predictor
-from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import task_from_dict
 from segmentare.tasks.base import Head, Maps
 
 MapsFunction = Callable[[NDArray[np.float32]], Maps]
@@ -45,12 +45,7 @@ def maps_function(
         ):
             outputs = activate(network(tensor), heads)
         found = {name: maps.float().cpu().numpy() for name, maps in outputs.items()}
-        if not all(np.isfinite(maps).all() for maps in found.values()):
-            raise ModelError(
-                "The network must answer with numbers; for this image it does not. "
-                "Its training diverged: train anew with a lower --learning-rate."
-            )
-        return found
+        return finite(found)
 
     return maps_of
 
@@ -106,21 +101,31 @@ def load(folder: str | Path, *, flips: bool = False, device: str = "auto") -> Pr
     Raises:
         ModelError: The folder is missing, damaged, foreign or of a newer version.
     """
-    description, arrays = load_model(Path(folder))
+    model = read_model(folder)
+    where = best_device() if device == "auto" else device
+    fused = fuse(restore(model)).to(where)
+    maps_of = maps_function(fused, model.task.heads, device=where)
+    return Predictor(maps_of, model.task, model.preprocessing, flips)
+
+
+def restore(model: Model) -> Network:
+    """Build the network of a run again, with its weights, in evaluation mode.
+
+    Raises:
+        ModelError: The run is damaged, or of a newer version.
+        MissingPackageError: Its encoder needs transformers, which is not installed.
+    """
+    description, arrays = load_model(model.folder)
     try:
-        task = task_from_dict(description["task"])
         spec = NetworkSpec.from_dict(description["network"])
-        preprocessing = Preprocessing.from_dict(description["preprocessing"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"model.json in {str(folder)!r} must describe task, network and preprocessing; "
+            f"model.json in {str(model.folder)!r} must describe task, network and preprocessing; "
             f"{error} is missing or wrong. Copy the folder again, or train anew."
         ) from error
-    network = build_network(spec, task.heads)
+    network = build_network(spec, model.task.heads)
     from_arrays(network, arrays)
-    where = best_device() if device == "auto" else device
-    fused = fuse(network).to(where)
-    return Predictor(maps_function(fused, task.heads, device=where), task, preprocessing, flips)
+    return network.eval()
 
 
 def best_device() -> str:

@@ -3,39 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from segmentare.networks.network import NetworkSpec, build_network
+from segmentare.architecture import LISTED, NetworkRow, NetworkSpec
+from segmentare.networks.network import build_network
 from segmentare.tasks.base import Head
-
-#: Rows of the list: a name for the eye and what it stands for.
-LISTED: tuple[NetworkSpec, ...] = (
-    NetworkSpec(),
-    NetworkSpec(width=0.5),
-    NetworkSpec(encoder="plain", width=0.5, decoder_channels=()),
-    NetworkSpec(encoder="plain", width=0.25, decoder_channels=()),
-    NetworkSpec(encoder="vgg", width=0.5, decoder_channels=()),
-    NetworkSpec(network="segnet", encoder="vgg"),
-    NetworkSpec(network="segnet", encoder="vgg", width=0.25),
-)
-
-
-@dataclass(frozen=True)
-class NetworkRow:
-    """One network of the list.
-
-    Attributes:
-        spec: What to build it from.
-        parameters: Number of trained values.
-        multiply_adds: Multiply-adds for one megapixel (10^6 pixels) of image.
-    """
-
-    spec: NetworkSpec
-    parameters: int
-    multiply_adds: float
 
 
 def list_networks(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from segmentare.errors import ModelError
+from segmentare.architecture import HEATMAP_PRIOR, NetworkSpec, check_spec
 from segmentare.networks.backbone import BackboneEncoder
-from segmentare.networks.decoders import UNET_CHANNELS, Decoder, SegNetDecoder, UNetDecoder
+from segmentare.networks.decoders import Decoder, SegNetDecoder, UNetDecoder
 from segmentare.networks.encoders import (
     Encoder,
     ResidualEncoder,
@@ -22,67 +20,6 @@ from segmentare.networks.encoders import (
 )
 from segmentare.networks.layers import initialize, pad_to_multiple
 from segmentare.tasks.base import Head
-
-#: Encoders that a `network` may have, the default first.
-NETWORKS: dict[str, tuple[str, ...]] = {
-    "unet": ("resnet", "plain", "vgg", "hf"),
-    "segnet": ("vgg",),
-}
-
-HEATMAP_PRIOR = 0.1  #: what an untrained heatmap says everywhere; peaks are rare
-
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """Everything but heads and weights that is needed to build a network again.
-
-    Attributes:
-        network: `unet` or `segnet`.
-        encoder: `resnet`, `plain`, `vgg` or `hf` for a U-Net, `vgg` for SegNet.
-        channels: Channels of the image.
-        width: Factor on all channels of the encoder; 1.0 is the published width, whose finest
-            level has 64 channels. Not used by `hf`.
-        depth: Levels of the encoder. Not used by `hf`.
-        blocks: Residual blocks per level of `resnet`; 2 is ResNet-18.
-        detail: Channels of a level at stride 1 that `resnet` may have for thin structures.
-        decoder_channels: Features after each stage of the U-Net decoder, coarsest first; empty
-            mirrors the encoder. Stages finer than `stride` are not used.
-        stride: Image pixels per cell of the maps: 1, 2 or 4 (SegNet: 1).
-        backbone: What `backbone.describe_backbone` returned, for `hf` only.
-    """
-
-    network: str = "unet"
-    encoder: str = "resnet"
-    channels: int = 3
-    width: float = 1.0
-    depth: int = 5
-    blocks: int = 2
-    detail: int = 0
-    decoder_channels: tuple[int, ...] = UNET_CHANNELS
-    stride: int = 1
-    backbone: dict[str, Any] | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready data."""
-        return {**asdict(self), "decoder_channels": list(self.decoder_channels)}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` wrote.
-
-        Raises:
-            ModelError: If a field is unknown, which a newer version may have written.
-        """
-        unknown = sorted(set(data) - {field.name for field in fields(cls)})
-        if unknown:
-            raise ModelError(
-                f"A network is described by {[field.name for field in fields(cls)]}, but this one "
-                f"also has {unknown}. Read it with the version of segmentare that wrote it."
-            )
-        values = dict(data)
-        if "decoder_channels" in values:
-            values["decoder_channels"] = tuple(values["decoder_channels"])
-        return cls(**values)
 
 
 class Network(nn.Module):
@@ -188,33 +125,3 @@ def build_encoder(spec: NetworkSpec) -> Encoder:
         encoder = ResidualEncoder(spec.channels, spec.width, spec.depth, spec.blocks, spec.detail)
     initialize(encoder)
     return encoder
-
-
-def check_spec(spec: NetworkSpec) -> None:
-    """Raise ModelError, with a sentence, where `spec` cannot become a network."""
-    if spec.network not in NETWORKS:
-        raise ModelError(
-            f"The network must be one of {list(NETWORKS)}, but it is {spec.network!r}."
-        )
-    if spec.encoder not in NETWORKS[spec.network]:
-        raise ModelError(
-            f"The encoder of a {spec.network} must be one of {list(NETWORKS[spec.network])}, "
-            f"but it is {spec.encoder!r}."
-        )
-    if spec.network == "segnet" and spec.stride != 1:
-        raise ModelError(f"A segnet has stride 1, but {spec.stride} was asked for. Use a unet.")
-    if spec.channels < 1 or spec.width <= 0 or spec.blocks < 1:
-        raise ModelError(
-            "A network needs channels of at least 1, a width above 0 and blocks of at least 1, but "
-            f"has channels {spec.channels}, width {spec.width}, blocks {spec.blocks}."
-        )
-    deepest = {"plain": 8, "vgg": 5, "resnet": 6}.get(spec.encoder)
-    if deepest and not 2 <= spec.depth <= deepest:
-        raise ModelError(
-            f"The depth of encoder {spec.encoder!r} must be 2 to {deepest}, but it is {spec.depth}."
-        )
-    if (spec.encoder == "hf") != (spec.backbone is not None):
-        raise ModelError(
-            "The encoder 'hf' and only that one takes a backbone, but the encoder is "
-            f"{spec.encoder!r} and the backbone {spec.backbone!r}. See describe_backbone."
-        )

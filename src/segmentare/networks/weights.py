@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from segmentare.errors import ModelError
 from segmentare.networks.network import Network
+from segmentare.shipped import fit
 
 
 def load_encoder_weights(network: Network, arrays: Mapping[str, NDArray[np.generic]]) -> int:
@@ -47,18 +48,3 @@ def load_encoder_weights(network: Network, arrays: Mapping[str, NDArray[np.gener
             "Take weights of the same encoder and width."
         )
     return used
-
-
-def fit(array: NDArray[np.generic], shape: tuple[int, ...]) -> NDArray[np.generic] | None:
-    """Return a copy of `array` in `shape`, its input channels adapted, or None if that fails."""
-    if array.shape == shape:
-        return np.array(array)
-    same_but_inputs = (
-        array.ndim == len(shape) == 4
-        and array.shape[0] == shape[0]
-        and array.shape[2:] == shape[2:]
-    )
-    if not same_but_inputs:
-        return None
-    mean = array.mean(axis=1, keepdims=True) * (array.shape[1] / shape[1])
-    return np.repeat(mean, shape[1], axis=1)

@@ -72,12 +72,13 @@ class KeypointTables:
         self._found[name] = _Found(poses.size, rows, coco_results(poses, self._numbers[name]))
 
     def tell(self, name: str) -> dict[str, Any]:
-        """Return what was taken of an image as JSON-ready data, for the tables of `hear`."""
-        return asdict(self._found[name])
+        """Return what was taken of an image as JSON-ready data, nothing if it was none."""
+        return asdict(self._found[name]) if name in self._found else {}
 
     def hear(self, name: str, told: dict[str, Any]) -> None:
-        """Take what another process's tables, with the same numbers, tell of an image."""
-        self._found[name] = _Found(**told)
+        """Take what the tables of another process, with the same numbers, tell of an image."""
+        if told:
+            self._found[name] = _Found(**told)
 
     def write(self) -> None:
         """Write the tables; each file is replaced whole."""

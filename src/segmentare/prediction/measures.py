@@ -126,22 +126,37 @@ def perimeters(place: NDArray[np.int32], count: int) -> Values:
     Source: Legland, Kieu and Devaux, "Computation of Minkowski Measures on 2D and 3D Binary
     Images", Image Analysis and Stereology 2007, https://doi.org/10.5566/ias.v26.p83-92
     """
-    padded = np.pad(place, 1)
+    everything = slice(0, place.shape[0] + 2), slice(0, place.shape[1] + 2)
+    return np.pi / 8 * crossings(np.pad(place, 1), everything, count)[1:]
+
+
+def crossings(place: NDArray[np.int32], part: tuple[slice, slice], count: int) -> Values:
+    """Return how often lines in four directions enter or leave each place, 0 to `count`.
+
+    Each line counts with its spacing.
+
+    Args:
+        place: Map of places 0 to `count`.
+        part: Which pixels' lines to their neighbors right and below are counted, from a start to
+            a stop; their neighbors may lie beside it.
+        count: Number of places.
+    """
     total = np.zeros(count + 1)
-    height, width = padded.shape
-    for (down, right), spacing in (
+    height, width = place.shape
+    top, bottom, left, right = part[0].start, part[0].stop, part[1].start, part[1].stop
+    for (down, aside), spacing in (
         ((0, 1), 1.0),
         ((1, 0), 1.0),
         ((1, 1), 0.5**0.5),
         ((1, -1), 0.5**0.5),
     ):
-        left = max(0, -right)
-        one = padded[: height - down, left : width - max(0, right)]
-        other = padded[down:, left + right : width - max(0, right) + right]
+        y1, x0, x1 = min(bottom, height - down), max(left, -aside), min(right, width - aside)
+        one = place[top:y1, x0:x1]
+        other = place[top + down : y1 + down, x0 + aside : x1 + aside]
         crossed = one != other
         for side in (one, other):  # every line that enters an object leaves it
             total += spacing * np.bincount(side[crossed], minlength=count + 1)
-    return np.pi / 8 * total[1:]
+    return total
 
 
 def _boxes(x: Numbers, y: Numbers, owner: Numbers, count: int) -> Numbers:
@@ -162,8 +177,13 @@ def _eccentricity(offset: Values, owner: Numbers, area: Numbers) -> Values:
         np.bincount(owner, offset[a] * offset[b], area.size) / area
         for a, b in ((0, 0), (1, 1), (0, 1))
     )
+    return eccentricities(xx, yy, xy)
+
+
+def eccentricities(xx: Values, yy: Values, xy: Values) -> Values:
+    """Return the eccentricity of ellipses of these second moments about their middles."""
     spread = np.hypot(xx - yy, 2 * xy)
     longer = (xx + yy + spread) / 2
-    share = np.divide(spread, longer, out=np.zeros(area.size), where=longer > 0)
+    share = np.divide(spread, longer, out=np.zeros(xx.size), where=longer > 0)
     eccentricity: Values = np.sqrt(np.minimum(share, 1))  # 1 - (longer - spread) / longer
     return eccentricity

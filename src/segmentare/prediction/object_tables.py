@@ -109,16 +109,18 @@ class ObjectTables:
         scores = scores_of(segmentation, measures)
         if self.kind == "instance":
             segments = detections(segmentation, measures, self._numbers[name])
-        rows, channels = self._rows(name, measures, scores, _channels(image)), _channels(image)
+        channels = channel_columns(image)
+        rows = object_rows(measures, scores, (name, channels, self.categories), self.scale)
         self._found[name] = _Found(segmentation.size, rows, channels, list(segments))
 
     def tell(self, name: str) -> dict[str, Any]:
-        """Return what was taken of an image as JSON-ready data, for the tables of `hear`."""
-        return asdict(self._found[name])
+        """Return what was taken of an image as JSON-ready data, nothing if it was none."""
+        return asdict(self._found[name]) if name in self._found else {}
 
     def hear(self, name: str, told: dict[str, Any]) -> None:
-        """Take what another process's tables, with the same numbers, tell of an image."""
-        self._found[name] = _Found(**told)
+        """Take what the tables of another process, with the same numbers, tell of an image."""
+        if told:
+            self._found[name] = _Found(**told)
 
     def write(self) -> None:
         """Write the tables; each file is replaced whole."""
@@ -165,33 +167,49 @@ class ObjectTables:
     def _columns(self) -> list[str]:
         """Return the columns in order, also those that only earlier runs had."""
         own = [column for found in self._found.values() for column in found.channels]
-        plain = [*_PLAIN, *(_physical(self.scale) if self.scale else ())]
         earlier = [column for row in self._earlier.rows[:1] for column in row]
-        return list(dict.fromkeys([*plain, *own, *earlier]))
+        return list(dict.fromkeys([*columns(self.scale), *own, *earlier]))
 
-    def _rows(
-        self, name: str, m: Measures, scores: list[float | None], channels: list[str]
-    ) -> list[dict[str, Any]]:
-        """Return the rows of `objects.csv` of one image."""
-        names = np.array([category.name for category in self.categories])
-        table: dict[str, Sequence[Any]] = {
-            "image": [name] * len(m),
-            "id": m.ids.tolist(),
-            "category": names[m.category].tolist(),
-            "score": ["" if score is None else score for score in scores],
-            "area_px": m.area.tolist(),
-            "centroid_x": _short(m.centroid[:, 0]),
-            "centroid_y": _short(m.centroid[:, 1]),
-            **{key: m.box[:, i].tolist() for i, key in enumerate(("x0", "y0", "x1", "y1"))},
-            "perimeter_px": _short(m.perimeter),
-            "eccentricity": _short(m.eccentricity),
-        }
-        if self.scale is not None:
-            size = self.scale.size
-            values = (m.area * size**2, m.perimeter * size, *(m.centroid.T * size))
-            table |= dict(zip(_physical(self.scale), map(_short, values), strict=True))
-        table |= {key: _short(m.intensity[:, i]) for i, key in enumerate(channels)}
-        return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+
+def columns(scale: Scale | None) -> list[str]:
+    """Return the columns of `objects.csv` before those of an image's channels."""
+    return [*_PLAIN, *(_physical(scale) if scale else ())]
+
+
+def object_rows(
+    measures: Measures,
+    scores: Sequence[float | None],
+    about: tuple[str, Sequence[str], Sequence[Category]],
+    scale: Scale | None,
+) -> list[dict[str, Any]]:
+    """Return the rows of `objects.csv` of an image, or of some of its objects.
+
+    Args:
+        measures: Of the objects.
+        scores: Of each, as far as known.
+        about: Name of the image, columns for its channels, the model's categories.
+        scale: Size of a pixel, if it is known.
+    """
+    (name, channels, categories), m = about, measures
+    names = np.array([category.name for category in categories])
+    table: dict[str, Sequence[Any]] = {
+        "image": [name] * len(m),
+        "id": m.ids.tolist(),
+        "category": names[m.category].tolist(),
+        "score": ["" if score is None else score for score in scores],
+        "area_px": m.area.tolist(),
+        "centroid_x": _short(m.centroid[:, 0]),
+        "centroid_y": _short(m.centroid[:, 1]),
+        **{key: m.box[:, i].tolist() for i, key in enumerate(("x0", "y0", "x1", "y1"))},
+        "perimeter_px": _short(m.perimeter),
+        "eccentricity": _short(m.eccentricity),
+    }
+    if scale is not None:
+        size = scale.size
+        values = (m.area * size**2, m.perimeter * size, *(m.centroid.T * size))
+        table |= dict(zip(_physical(scale), map(_short, values), strict=True))
+    table |= {key: _short(m.intensity[:, i]) for i, key in enumerate(channels)}
+    return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
 
 
 _PLAIN = (
@@ -215,7 +233,8 @@ def _physical(scale: Scale) -> tuple[str, ...]:
     return f"area_{unit}2", f"perimeter_{unit}", f"centroid_x_{unit}", f"centroid_y_{unit}"
 
 
-def _channels(image: Image) -> list[str]:
+def channel_columns(image: Image) -> list[str]:
+    """Return the names of the columns for an image's channels."""
     count = 1 if image.ndim == 2 else image.shape[2]
     if count == 3 and image.dtype == np.uint8:
         return ["mean_red", "mean_green", "mean_blue"]

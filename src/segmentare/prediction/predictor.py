@@ -51,6 +51,7 @@ class Predictor(Generic[A]):
         flips: Average the maps of the image and of its three mirrors: four times the work for
             slightly better and steadier maps.
         overlap: Part of a tile that it shares with the next one, from 0 to below 1.
+        computed: What computes the maps and how exactly, such as "openvino f32"; for people.
     """
 
     maps_of: Callable[[NDArray[np.float32]], Maps]
@@ -58,6 +59,7 @@ class Predictor(Generic[A]):
     preprocessing: Preprocessing
     flips: bool = False
     overlap: float = 0.25
+    computed: str = ""
 
     def predict(self, image: Image) -> A:
         """Return what the image, of shape (H, W, C) and any size, shows.
@@ -124,12 +126,12 @@ class Predictor(Generic[A]):
         for first in range(0, len(corners), step):
             chosen = corners[first : first + step]
             batch = np.stack([grid[y : y + height, x : x + width] for y, x in chosen])
-            maps = self._run(self.preprocessing.normalize(batch))
+            maps = self.run(self.preprocessing.normalize(batch))
             for i, corner in enumerate(chosen):
                 yield corner, {name: values[i] for name, values in maps.items()}
 
-    def _run(self, batch: NDArray[np.float32]) -> Maps:
-        """Return the maps of a batch, averaged over its mirrors where `flips` asks for it."""
+    def run(self, batch: NDArray[np.float32]) -> Maps:
+        """Return the maps of a normalized batch, averaged over its mirrors with `flips`."""
         if not self.flips:
             return self._checked(batch)
         total: Maps = {}

@@ -146,15 +146,19 @@ class Preprocessing:
         values /= std.astype(np.float32)
         return values
 
-    def leveled(self, image: Image) -> Image:
+    def leveled(self, image: Image, limits: tuple[float, float] | None = None) -> Image:
         """Return the image (H, W, C) with its own range stretched, if `level` asks for it.
 
         The range is that of all channels together, from the 1st to the 99.8th percentile (as
         StarDist normalizes), so that colors stay what they are. Leveled twice is leveled once.
+
+        Args:
+            image: Of any size.
+            limits: The range, where `image` is a part of a larger one; `None` measures it.
         """
         if not self.level:
             return image
-        low, high = value_range(image)
+        low, high = value_range(image) if limits is None else limits
         top = 1.0 if self.dtype == "float32" else float(np.iinfo(self.dtype).max)
         factor = top / max(high - low, 1e-6 * top)
         if self.dtype == "uint8":
@@ -191,8 +195,17 @@ def value_range(image: Image) -> tuple[float, float]:
 
     Large images are sampled; values that are no numbers do not count.
     """
-    step = max(1, round(math.sqrt(image.shape[0] * image.shape[1] / 250_000)))
-    some = image[::step, ::step]
+    step = sampling_step((image.shape[0], image.shape[1]))
+    return sampled_range(image[::step, ::step])
+
+
+def sampling_step(size: Size) -> int:
+    """Return the distance of the rows and columns that `value_range` looks at."""
+    return max(1, round(math.sqrt(size[0] * size[1] / 250_000)))
+
+
+def sampled_range(some: Image) -> tuple[float, float]:
+    """Return what `value_range` does, of pixels that were sampled already."""
     if some.dtype == np.uint8:  # a histogram is faster than sorting
         shares = np.cumsum(np.bincount(some.ravel(), minlength=256)) / some.size
         return float(np.searchsorted(shares, 0.01)), float(np.searchsorted(shares, 0.998))

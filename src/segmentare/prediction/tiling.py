@@ -13,6 +13,8 @@ from segmentare.tasks.base import Maps
 
 Corner = tuple[int, int]  #: row and column of a tile's first pixel
 
+_Slices = tuple[slice, slice]
+
 _SIGMA = 1 / 8  # of the window, as a part of the tile's side
 
 
@@ -48,6 +50,29 @@ def tiles(size: Size, tile: Size, overlap: float, multiple: int = 1) -> list[Cor
 def blend(size: Size, tile: Size, parts: Iterable[tuple[Corner, Maps]]) -> Maps:
     """Average the maps of overlapping tiles, each with more weight in its middle.
 
+    Args:
+        size: Height and width of the image in pixels.
+        tile: Height and width of every tile in pixels.
+        parts: For every tile its corner in pixels and its maps; see `Canvas.add`.
+
+    Returns:
+        Per head a float32 array (channels, height / stride, width / stride).
+
+    Raises:
+        ValueError: A tile's map is no whole fraction of the tile, or corners miss its cells.
+    """
+    canvas = Canvas(tile, (0, size[0]), (0, size[1]))
+    for corner, maps in parts:
+        canvas.add(corner, maps)
+    return canvas.maps
+
+
+class Canvas:
+    """The average of overlapping tiles, each with more weight in its middle.
+
+    It covers a part of the image, and its rows can move down, so that memory holds no more than
+    the tiles that are still being blended. Every pixel gets the same value whatever the part.
+
     The average is updated tile by tile (new = old + (value - old) * share), so memory holds the
     result, its weights and one tile; and where all tiles agree, the result is their value to the
     last bit.
@@ -56,41 +81,89 @@ def blend(size: Size, tile: Size, parts: Iterable[tuple[Corner, Maps]]) -> Maps:
     biomedical image segmentation", Nature Methods 2021 (Gaussian window, sigma = 1/8 tile),
     https://doi.org/10.1038/s41592-020-01008-z
 
-    Args:
-        size: Height and width of the image in pixels.
-        tile: Height and width of every tile in pixels.
-        parts: For every tile its corner in pixels and its maps, each of shape
-            (channels, tile height / stride, tile width / stride); every head has its own stride.
-
-    Returns:
-        Per head a float32 array (channels, height / stride, width / stride).
-
-    Raises:
-        ValueError: A tile's map is no whole fraction of the tile, or corners miss its cells.
+    Attributes:
+        maps: Per head a float32 array (channels, rows / stride, columns / stride).
+        rows: First row, and the row after the last one, in pixels; multiples of all strides.
+        columns: The same for columns.
     """
-    blended: Maps = {}
-    weights: dict[int, NDArray[np.float32]] = {}
-    windows: dict[int, NDArray[np.float32]] = {}
-    for corner, maps in parts:
+
+    def __init__(self, tile: Size, rows: tuple[int, int], columns: tuple[int, int]) -> None:
+        self.rows, self.columns = rows, columns
+        self.maps: Maps = {}
+        self._tile = tile
+        self._weights: dict[int, NDArray[np.float32]] = {}
+        self._windows: dict[int, NDArray[np.float32]] = {}
+
+    def add(self, corner: Corner, maps: Maps) -> None:
+        """Blend the maps of a tile into what is there; what lies beside the canvas is cut off.
+
+        Args:
+            corner: Of the tile, in pixels of the image.
+            maps: Per head (channels, tile height / stride, tile width / stride); every head has
+                its own stride.
+
+        Raises:
+            ValueError: A map is no whole fraction of the tile, or the corner misses its cells.
+        """
+        tile = self._tile
         strides = {name: _stride(name, values.shape, tile, corner) for name, values in maps.items()}
         for stride in set(strides.values()):
-            if stride not in weights:
-                weights[stride] = np.zeros((size[0] // stride, size[1] // stride), np.float32)
-                windows[stride] = _window((tile[0] // stride, tile[1] // stride))
-            window = windows[stride]
-            place = _place(corner, window.shape, stride)
-            total = weights[stride][place]
+            if stride not in self._weights:
+                self._weights[stride] = np.zeros(self._cells(stride), np.float32)
+                self._windows[stride] = _window((tile[0] // stride, tile[1] // stride))
+            place, part = self._place(corner, stride)
+            window = self._windows[stride][part]
+            total = self._weights[stride][place]
             total += window
             share = window / total
             for name, values in maps.items():
                 if strides[name] != stride:
                     continue
-                if name not in blended:
-                    shape = (values.shape[0], *weights[stride].shape)
-                    blended[name] = np.zeros(shape, np.float32)
-                average = blended[name][(slice(None), *place)]
-                average += (values - average) * share
-    return blended
+                if name not in self.maps:
+                    shape = (values.shape[0], *self._weights[stride].shape)
+                    self.maps[name] = np.zeros(shape, np.float32)
+                average = self.maps[name][(slice(None), *place)]
+                average += (values[(slice(None), *part)] - average) * share
+
+    def move(self, rows: tuple[int, int]) -> None:
+        """Let go of rows above, and make room for rows below.
+
+        Args:
+            rows: The new rows, in pixels; none of those that stay may lie above the old ones.
+        """
+        old, self.rows = self.rows, rows
+        for stride, weights in self._weights.items():
+            self._weights[stride] = _moved(weights[None], old, rows, stride)[0]
+        for name, values in self.maps.items():
+            stride = (self.columns[1] - self.columns[0]) // values.shape[2]
+            self.maps[name] = _moved(values, old, rows, stride)
+
+    def _cells(self, stride: int) -> Size:
+        height, width = (b - a for a, b in (self.rows, self.columns))
+        return height // stride, width // stride
+
+    def _place(self, corner: Corner, stride: int) -> tuple[_Slices, _Slices]:
+        """Return which cells of the canvas a tile covers, and which of its own these are."""
+        place, part = [], []
+        for start, side, (low, high) in zip(
+            corner, self._tile, (self.rows, self.columns), strict=True
+        ):
+            first, last = max(start, low), min(start + side, high)
+            place.append(slice((first - low) // stride, max(0, last - low) // stride))
+            part.append(slice((first - start) // stride, max(0, last - start) // stride))
+        return (place[0], place[1]), (part[0], part[1])
+
+
+def _moved(
+    values: NDArray[np.float32], old: tuple[int, int], new: tuple[int, int], stride: int
+) -> NDArray[np.float32]:
+    """Return maps (channels, rows, columns) of other rows; new ones are 0."""
+    moved = np.zeros((values.shape[0], (new[1] - new[0]) // stride, values.shape[2]), np.float32)
+    first, last = max(new[0], old[0]) // stride, min(new[1], old[1]) // stride
+    if first < last:
+        top, above = new[0] // stride, old[0] // stride
+        moved[:, first - top : last - top] = values[:, first - above : last - above]
+    return moved
 
 
 def _starts(side: int, tile: int, overlap: float, multiple: int) -> list[int]:
@@ -110,12 +183,6 @@ def _window(size: Size) -> NDArray[np.float32]:
         np.exp(-0.5 * (((np.arange(side) + 0.5) / side - 0.5) / _SIGMA) ** 2) for side in size
     )
     return np.outer(rows, columns).astype(np.float32)
-
-
-def _place(corner: Corner, cells: Size, stride: int) -> tuple[slice, slice]:
-    """Return where the cells of a tile lie in the image's map."""
-    row, column = corner[0] // stride, corner[1] // stride
-    return slice(row, row + cells[0]), slice(column, column + cells[1])
 
 
 def _stride(name: str, shape: tuple[int, ...], tile: Size, corner: Corner) -> int:

@@ -136,6 +136,18 @@ class Task(ABC, Generic[A]):
         del factor
         return self
 
+    @property
+    def surroundings(self) -> int | None:
+        """How far around a part of an image its decode must see, in pixels of the network's input.
+
+        `None`: only whole images can be decoded.
+        """
+        return None
+
+    def for_parts(self) -> Self:
+        """Return the task without the settings that judge by the whole image."""
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready data, with the task's `name`."""
         settings = dict(vars(self))

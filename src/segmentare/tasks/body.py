@@ -38,6 +38,8 @@ class Body(Task[Poses]):
         skeleton: Names, pairs and limbs of the keypoints.
         categories: Background and the kind of object, by id.
         unit: Pixels of the network's input that a value of 1 in the vectors means.
+        parents: For each keypoint the one from which its vector leads to it, -1 for the center;
+            nothing if all start in the center.
         threshold: Least probability of a person's pixel, 0 to 1.
         peak: Least height of a keypoint, 0 to 1.
         sure: Least height of a center, 0 to 1.
@@ -45,7 +47,7 @@ class Body(Task[Poses]):
         reach: How far a keypoint may lie from where the center sees it, as a share of the
             diagonal of the person's keypoints.
         alike: Object keypoint similarity above which two people are one.
-        least_area: People of fewer pixels are dropped.
+        least_area: People of fewer pixels are dropped; at 0 those without any stay, too.
         agreement: Least score of a person, 0 to 1.
     """
 
@@ -54,6 +56,7 @@ class Body(Task[Poses]):
     skeleton: Skeleton
     categories: tuple[Category, ...] = PEOPLE
     unit: float = 32.0
+    parents: tuple[int, ...] = ()
     threshold: float = 0.5
     peak: float = 0.1
     sure: float = 0.2
@@ -105,7 +108,7 @@ class Body(Task[Poses]):
         heatmaps = joints.draw_heatmaps(annotation, shape, stride)
         if len(annotation) and not joints.labeled(annotation).any():
             heatmaps[:] = np.nan  # nobody looked for keypoints here
-        vectors = joints.draw_vectors(annotation, centers, shape, stride)
+        vectors = joints.draw_vectors(annotation, centers, shape, stride, self.parents)
         maps["offset"] /= self.unit
         return {**maps, "keypoints": heatmaps, "joints": vectors / np.float32(self.unit)}
 
@@ -113,7 +116,8 @@ class Body(Task[Poses]):
         probability = encodings.stretch(maps["object"], stride)[0]
         size: Size = (probability.shape[0], probability.shape[1])
         found = peaks.find(maps["center"], self.sure, self.spacing, stride)
-        seen = reading.read(maps["joints"], found.cells, self.unit, stride)
+        ways = reading.Ways(maps["joints"], self.unit, stride, self.parents)
+        seen = reading.read(ways, found.cells)
         chosen = reading.singles(seen, found.heights, self.skeleton, self.alike)
         points = found.points[chosen].astype(np.float64)
         places = np.flatnonzero(probability >= self.threshold)
@@ -125,10 +129,10 @@ class Body(Task[Poses]):
         lost = [grouping.mean_of(votes[:, axis], numbers, count)[len(points) :] for axis in (0, 1)]
         cells = np.rint((np.stack(lost, axis=1) - (stride - 1) / 2) / stride).astype(np.intp)
         cells = np.clip(cells, 0, np.array(maps["center"].shape[:0:-1]) - 1)
-        lost_joints = reading.read(maps["joints"], cells, self.unit, stride)
+        lost_joints = reading.read(ways, cells)
         tops = peaks.find(maps["keypoints"], self.peak, self.spacing, stride)
         everyone = np.concatenate([seen[chosen], lost_joints])
-        keypoints = reading.snap(everyone, tops, maps["keypoints"], self.reach, stride)
+        keypoints = reading.trace(ways, everyone, tops, maps["keypoints"], self.reach)
         heights = np.full(count, self.sure, np.float32)  # of people whose center was not seen
         heights[: len(points)] = found.heights[chosen]
         scores = reading.sureness(keypoints, heights)
@@ -165,12 +169,14 @@ def _encode_silhouettes(poses: Poses, centers: Points, shape: Size, stride: int)
     Raises:
         ValueError: There are more ids than people.
     """
-    if poses.segmentation is None or poses.segmentation.instance is None:
+    if poses.segmentation is None:
         return {
             "object": np.full((1, *shape), np.nan, np.float32),
             "center": joints.draw_centers(poses, centers, shape, stride),
             "offset": np.full((2, *shape), np.nan, np.float32),
         }
+    if poses.segmentation.instance is None:
+        return _encode_pixels(poses.segmentation.category, shape, stride)
     whole = poses.segmentation.instance
     if int(whole.max(initial=0)) > len(poses):
         raise ValueError(
@@ -191,4 +197,15 @@ def _encode_silhouettes(poses: Poses, centers: Points, shape: Size, stride: int)
         "object": inside.astype(np.float32)[None],
         "center": bumps[None],
         "offset": grouping.offsets(cells, sized, stride),
+    }
+
+
+def _encode_pixels(category: NDArray[np.uint8], shape: Size, stride: int) -> Maps:
+    """Return what pixels of people tell where nobody knows whose each is."""
+    cells = encodings.subsample(category, stride)
+    inside = np.where(cells == UNLABELED, np.nan, cells > 0).astype(np.float32)
+    return {
+        "object": inside[None],
+        "center": np.where(inside == 0, np.float32(0), np.float32(np.nan))[None],
+        "offset": np.full((2, *shape), np.nan, np.float32),
     }

@@ -53,35 +53,54 @@ def draw_bumps(objects: Objects, shape: Size, stride: int) -> Floats:
     window that it fills (3 standard deviations) is touched.
 
     Args:
-        objects: What `measure` returned for the image.
+        objects: What `measure` returned for the image; those without an area have no bump.
         shape: Height and width of the map, in cells.
         stride: Pixels per cell.
     """
-    bumps = np.zeros(shape, np.float32)
-    share, least, most = _BUMP
-    sigmas = np.clip(share * np.sqrt(objects.areas), least, most) / stride
-    cells = (objects.centers - (stride - 1) / 2) / stride
-    cells = np.clip(cells, 0, np.array(shape[::-1]) - 1)
-    reach = np.ceil(3 * sigmas)[:, None]
-    low = np.maximum(np.floor(cells - reach), 0).astype(np.intp)
-    high = np.minimum(np.ceil(cells + reach) + 1, shape[::-1]).astype(np.intp)
-    columns, rows = np.arange(shape[1]), np.arange(shape[0])
-    for i, sigma in enumerate(sigmas):
-        if not objects.areas[i]:
-            continue
-        window = slice(low[i, 1], high[i, 1]), slice(low[i, 0], high[i, 0])
-        across, down = (
-            _bump(axis[part] - cells[i, k], sigma)
-            for k, axis, part in ((0, columns, window[1]), (1, rows, window[0]))
-        )
-        np.maximum(bumps[window], down[:, None] * across, out=bumps[window])
+    alone = np.zeros(len(objects.areas), np.intp)
+    bumps: Floats = draw_bumps_of_kinds(objects, alone, 1, shape, stride)[0]
     return bumps
 
 
-def _bump(distance: NDArray[np.float64], sigma: float) -> Floats:
-    squared = distance**2
-    bump: Floats = np.exp((squared.min() - squared) / (2 * sigma**2)).astype(np.float32)
-    return bump
+def draw_bumps_of_kinds(
+    objects: Objects, kinds: Places, count: int, shape: Size, stride: int
+) -> Floats:
+    """Return `count` maps as `draw_bumps` makes, each with the objects of one kind, (count, h, w).
+
+    Args:
+        objects: Of all kinds.
+        kinds: The map that each belongs to, (N,).
+        count: Number of maps.
+        shape: Height and width of a map, in cells.
+        stride: Pixels per cell.
+    """
+    bumps = np.zeros((count, *shape), np.float32)
+    share, least, most = _BUMP
+    shown = np.flatnonzero(objects.areas)
+    sigmas = np.clip(share * np.sqrt(objects.areas[shown]), least, most)[:, None] / stride
+    cells = (objects.centers[shown] - (stride - 1) / 2) / stride
+    cells = np.clip(cells, 0, np.array(shape[::-1]) - 1)
+    reach = np.ceil(3 * sigmas)
+    low = np.maximum(np.floor(cells - reach), 0).astype(np.intp).tolist()
+    high = np.minimum(np.ceil(cells + reach) + 1, shape[::-1]).astype(np.intp).tolist()
+    across, down = (
+        _profiles(np.arange(shape[1 - axis]), cells[:, [axis]], sigmas) for axis in (0, 1)
+    )
+    for i, kind in enumerate(kinds[shown].tolist()):
+        rows, columns = slice(low[i][1], high[i][1]), slice(low[i][0], high[i][0])
+        window = bumps[kind, rows, columns]
+        np.maximum(window, down[i, rows, None] * across[i, columns], out=window)
+    return bumps
+
+
+def _profiles(
+    axis: NDArray[np.intp], cells: NDArray[np.float64], sigmas: NDArray[np.float64]
+) -> Floats:
+    """Return how bumps fall along one axis, (N, cells); 1 at the cell nearest to each center."""
+    squared = (axis - cells) ** 2
+    fall = (squared.min(axis=1, keepdims=True) - squared) / (2 * sigmas**2)
+    profiles: Floats = np.exp(fall).astype(np.float32)
+    return profiles
 
 
 def offsets(instance: Ids, objects: Objects, stride: int) -> Floats:
@@ -179,7 +198,7 @@ def _unseen(votes: Floats, places: Places, size: Size, least_area: float) -> Ids
         sums = [np.bincount(pieces, power, minlength=len(areas)) for power in (values, values**2)]
         mean = sums[0] / np.maximum(areas, 1)
         means.append(mean[1:])
-        spread.append(sums[1] / np.maximum(areas, 1) - mean**2)
+        spread.append(np.maximum(sums[1] / np.maximum(areas, 1) - mean**2, 0))
     met = 4 * (spread[0] + spread[1]) < spread[2] + spread[3]
     keeps = (areas >= least_area) & met
     far = _misses(votes, np.stack(means[:2], axis=1), pieces)
@@ -227,10 +246,10 @@ def keep(numbers: Ids, places: Places, size: Size, quality: Floats, least_area: 
         places: Which pixels these are, shape (P,).
         size: Height and width of the image.
         quality: Score of each number, 0 to 1; that of number i stands at i - 1.
-        least_area: In pixels.
+        least_area: In pixels; at 0 objects without any stay, too.
     """
     areas = np.bincount(numbers, minlength=len(quality) + 1)[1:]
-    chosen = np.flatnonzero(areas >= max(least_area, 1))
+    chosen = np.flatnonzero(areas >= least_area)
     chosen = chosen[np.argsort(-quality[chosen], kind="stable")]
     table = np.zeros(len(quality) + 1, np.int32)
     table[chosen + 1] = np.arange(1, len(chosen) + 1)

@@ -20,6 +20,8 @@ Code = Literal["center", "flow"]
 
 CODES: tuple[Code, ...] = get_args(Code)
 
+_AROUND = 12.0  # typical radii around a part of an image: all but the rarest objects are in sight
+
 
 @dataclass(frozen=True)
 class Instance(Task[Segmentation]):
@@ -124,7 +126,7 @@ class Instance(Task[Segmentation]):
         else:
             chosen = np.ones(count, np.uint8)
         numbers[np.concatenate([[False], sure < self.agreement])[numbers]] = 0
-        found = grouping.keep(numbers, places, size, sure, self.least_area)
+        found = grouping.keep(numbers, places, size, sure, max(self.least_area, 1))
         table = np.concatenate([[0], chosen[found.numbers - 1]]).astype(np.uint8)
         category = table[found.instance]
         if len(self.categories) > 2:  # how sure the category is, not only the foreground
@@ -165,6 +167,10 @@ class Instance(Task[Segmentation]):
     def scaled(self, factor: float) -> Self:
         spacing, area = max(1, round(self.spacing * factor)), round(self.least_area * factor**2)
         return replace(self, spacing=spacing, least_area=area)
+
+    @property
+    def surroundings(self) -> int:
+        return int(min(max(_AROUND * self.unit, 64), 512))
 
     def metric(self, labels: Labels | None = None, *, fast: bool = False) -> InstanceScores:
         return InstanceScores(self.categories, labels, fast=fast)

@@ -1,4 +1,7 @@
-"""Codes of keypoints: heatmaps, and vectors from the center of each object to its keypoints.
+"""Codes of keypoints: heatmaps, and vectors that lead from the center of an object to them.
+
+Vectors start in the center or, for a keypoint with a parent, in that: where a wrist is can be seen
+from the elbow, and hardly from the middle of the body.
 
 Points are (x, y) in pixels of the image, whatever the stride of the maps. In all targets NaN means
 that nobody knows: where people stand whose keypoints nobody marked, and for each keypoint that
@@ -6,6 +9,8 @@ was not labeled anywhere in the box of its person.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,16 +49,11 @@ def areas(poses: Poses, known: Flags) -> NDArray[np.int64]:
 def draw_heatmaps(poses: Poses, shape: Size, stride: int) -> Floats:
     """Return one map of bumps for each keypoint, (K, h, w)."""
     known = labeled(poses)
-    maps = np.stack(
-        [
-            grouping.draw_bumps(
-                Objects(poses.keypoints[:, k, :2].astype(np.float64), areas(poses, known[:, k])),
-                shape,
-                stride,
-            )
-            for k in range(known.shape[1])
-        ]
-    )
+    parts = known.shape[1]
+    kinds = np.repeat(np.arange(parts), len(known))
+    points = poses.keypoints[..., :2].swapaxes(0, 1).reshape(-1, 2).astype(np.float64)
+    sizes = np.where(known.T, np.maximum(poses.areas, 1), 0).astype(np.int64).ravel()
+    maps = grouping.draw_bumps_of_kinds(Objects(points, sizes), kinds, parts, shape, stride)
     blank(maps, poses, ~known, stride)
     return maps
 
@@ -67,43 +67,78 @@ def draw_centers(poses: Poses, centers: NDArray[np.float64], shape: Size, stride
     return maps
 
 
-def draw_vectors(poses: Poses, centers: NDArray[np.float64], shape: Size, stride: int) -> Floats:
-    """Return the ways from cells around the centers to the keypoints, (2K, h, w), in pixels.
+def draw_vectors(
+    poses: Poses,
+    centers: NDArray[np.float64],
+    shape: Size,
+    stride: int,
+    parents: Sequence[int] = (),
+) -> Floats:
+    """Return the ways to the keypoints from cells around where they start, (2K, h, w), in pixels.
 
-    Each object has a disk of cells; a cell in two of them belongs to the one that it is nearer
-    to, in radii. Elsewhere the vectors are NaN, and in unknown places.
+    Each object has a disk of cells around its center and around each parent; a cell in two of a
+    kind belongs to the one that it is nearer to, in radii. Elsewhere the vectors are NaN, and in
+    unknown places.
+
+    Args:
+        poses: The objects.
+        centers: Theirs, (x, y) in pixels, (N, 2); NaN where they are unknown.
+        shape: Height and width of the maps, in cells.
+        stride: Pixels per cell.
+        parents: For each keypoint the one where its vector starts, -1 for the center; nothing if
+            all start there.
     """
-    _, parts, _ = poses.keypoints.shape
+    parts = poses.keypoints.shape[1]
+    known = labeled(poses)
+    tree = np.array(tuple(parents) or (-1,) * parts)
+    vectors = np.full((parts, 2, shape[0] * shape[1]), np.nan, np.float32)
     share, least, most = _DISK
     radii = np.clip(share * np.sqrt(poses.areas.astype(np.float64)), least, most)
-    nearest = np.full(shape, np.inf)
-    owner = np.full(shape, -1, np.intp)
     first = (stride - 1) / 2
-    for i in np.flatnonzero(np.isfinite(centers).all(axis=1)).tolist():
-        reach = max(radii[i], stride)
-        box = np.concatenate([centers[i] - reach, centers[i] + reach])
-        rows, columns = window(box, shape, stride)
-        x = np.arange(columns.start, columns.stop) * stride + first - centers[i, 0]
-        y = np.arange(rows.start, rows.stop) * stride + first - centers[i, 1]
-        far = x**2 + y[:, None] ** 2
-        if not far.size:
-            continue
-        inside = far <= max(radii[i] ** 2, far.min() + 1e-6)  # one cell at least
-        far = far / radii[i] ** 2
-        mine = inside & (far < nearest[rows, columns])
-        nearest[rows, columns][mine] = far[mine]
-        owner[rows, columns][mine] = i
-    vectors = np.full((2 * parts, shape[0] * shape[1]), np.nan, np.float32)
-    places = np.flatnonzero(owner >= 0)
-    who = owner.ravel()[places]
-    y, x = np.divmod(places, shape[1])
-    cells = np.stack([x, y], axis=1) * stride + first
-    ways = poses.keypoints[who, :, :2] - cells[:, None]
-    ways[~labeled(poses)[who]] = np.nan
-    vectors[:, places] = ways.reshape(len(places), 2 * parts).T
+    for start in sorted(set(tree.tolist())):
+        anchors = centers
+        if start >= 0:
+            anchors = np.where(known[:, [start]], poses.keypoints[:, start, :2], np.nan)
+        owner = _owners(anchors, radii, shape, stride)
+        places = np.flatnonzero(owner >= 0)
+        who = owner.ravel()[places]
+        y, x = np.divmod(places, shape[1])
+        cells = np.stack([x, y], axis=1) * stride + first
+        kinds = np.flatnonzero(tree == start)
+        ways = poses.keypoints[:, kinds, :2][who] - cells[:, None]
+        ways[~known[:, kinds][who]] = np.nan
+        vectors[kinds[:, None, None], [[0], [1]], places] = ways.transpose(1, 2, 0)
     result = vectors.reshape(2 * parts, *shape)
     blank_unknown(result, poses, stride)
     return result
+
+
+def _owners(
+    anchors: NDArray[np.float64], radii: NDArray[np.float64], shape: Size, stride: int
+) -> NDArray[np.intp]:
+    """Return which point's disk each cell is in, (h, w), -1 for none; NaN points have no disk."""
+    nearest = np.full(shape, np.inf)
+    owner = np.full(shape, -1, np.intp)
+    first = (stride - 1) / 2
+    across = (np.arange(shape[1]) * stride + first - anchors[:, [0]]) ** 2
+    down = (np.arange(shape[0]) * stride + first - anchors[:, [1]]) ** 2
+    reach = np.maximum(radii, stride)[:, None]
+    low = np.maximum(np.ceil((anchors - reach - first) / stride), 0)
+    high = np.minimum(np.floor((anchors + reach - first) / stride) + 1, shape[::-1])
+    for i in np.flatnonzero(np.isfinite(anchors).all(axis=1)).tolist():
+        rows = slice(int(low[i, 1]), int(max(high[i, 1], 0)))
+        columns = slice(int(low[i, 0]), int(max(high[i, 0], 0)))
+        far = across[i, columns] + down[i, rows, None]
+        if not far.size:
+            continue
+        squared = radii[i] ** 2
+        far[far > max(squared, far.min() + 1e-6)] = np.inf  # one cell at least is inside
+        far /= squared
+        window = nearest[rows, columns]
+        mine = far < window
+        window[mine] = far[mine]
+        owner[rows, columns][mine] = i
+    return owner
 
 
 def blank(maps: Floats, poses: Poses, missing: Flags, stride: int) -> None:

@@ -28,17 +28,20 @@ class Pose(Task[Poses]):
     """Find any number of objects by their keypoints, without looking for their boxes first.
 
     Both codes have a heatmap for each keypoint and differ in what tells whose it is. `center`: a
-    bump at the mean of the keypoints, and from there the way to each of them; what the vectors
-    point to is snapped to the nearest peak. Hidden keypoints get a place as well, and no limbs are
-    needed. `fields`: along each limb the direction from one end to the other; peaks that such a
-    field joins belong together. What is not seen is not found.
+    bump at the mean of the keypoints, and from there the way to each of them, or to it from a
+    neighbor where that is easier to see; what the vectors point to is snapped to the nearest peak.
+    Hidden keypoints get a place as well, and no limbs are needed. `fields`: along each limb the
+    direction from one end to the other; peaks that such a field joins belong together. What is not
+    seen is not found.
 
     A mean square error on bumps that fill a hundredth of the image is tiny, so bumps and fields
     weigh 200, as centers of instances do, while vectors of length 1 on known cells weigh 1. The
     heatmaps weigh more, for their mean goes over K maps of which each must be learned.
 
     Sources: Zhou, Wang and Krähenbühl, "Objects as Points", 2019,
-    https://arxiv.org/abs/1904.07850 (`center`); Cao et al., "OpenPose", TPAMI 2021,
+    https://arxiv.org/abs/1904.07850, and Nie et al., "Single-Stage Multi-Person Pose Machines",
+    ICCV 2019, https://arxiv.org/abs/1908.09220 (`center`; that neighbors are found in the data is
+    ours); Cao et al., "OpenPose", TPAMI 2021,
     https://arxiv.org/abs/1812.08008 (`fields`).
 
     Attributes:
@@ -47,6 +50,8 @@ class Pose(Task[Poses]):
         code: `center` or `fields`.
         unit: Pixels of the network's input that a value of 1 in the vectors means; best the
             typical distance from the center to a keypoint, so that numbers are around 1.
+        parents: For each keypoint the one from which its vector leads to it, -1 for the center;
+            nothing if all start in the center (`center` only).
         peak: Least height of a keypoint, 0 to 1.
         sure: Least height of a center (`center` only), 0 to 1.
         spacing: Peaks that lie up to so many pixels apart are one, 1 or more.
@@ -64,6 +69,7 @@ class Pose(Task[Poses]):
     categories: tuple[Category, ...] = PEOPLE
     code: Code = "center"
     unit: float = 32.0
+    parents: tuple[int, ...] = ()
     peak: float = 0.1
     sure: float = 0.2
     spacing: int = 3
@@ -139,7 +145,8 @@ class Pose(Task[Poses]):
         return {
             "keypoints": heatmaps,
             "center": joints.draw_centers(annotation, centers, shape, stride),
-            "joints": joints.draw_vectors(annotation, centers, shape, stride) / self.unit,
+            "joints": joints.draw_vectors(annotation, centers, shape, stride, self.parents)
+            / self.unit,
         }
 
     def decode(self, maps: Maps, stride: int) -> Poses:
@@ -153,9 +160,10 @@ class Pose(Task[Poses]):
     def _read(self, maps: Maps, stride: int) -> tuple[Keypoints, Floats]:
         centers = peaks.find(maps["center"], self.sure, self.spacing, stride)
         tops = peaks.find(maps["keypoints"], self.peak, self.spacing, stride)
-        places = reading.read(maps["joints"], centers.cells, self.unit, stride)
+        ways = reading.Ways(maps["joints"], self.unit, stride, self.parents)
+        places = reading.read(ways, centers.cells)
         chosen = reading.singles(places, centers.heights, self.skeleton, self.alike)
-        snapped = reading.snap(places[chosen], tops, maps["keypoints"], self.reach, stride)
+        snapped = reading.trace(ways, places[chosen], tops, maps["keypoints"], self.reach)
         return snapped, reading.sureness(snapped, centers.heights[chosen])
 
     def _assembled(self, maps: Maps, stride: int) -> tuple[Keypoints, Floats]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from segmentare.geometry import Size
@@ -13,15 +15,87 @@ _ROUNDS = 4  # of dealing out peaks; whoever loses one looks for the next
 GUESSED = np.float32(0.01)  #: least score of a keypoint that has a place though nothing shows it
 
 
-def read(vectors: Floats, cells: Indices, unit: float, stride: int) -> Floats:
-    """Return the places that the vectors (2K, h, w) at N cells (x, y) point to, (N, K, 2)."""
-    ways = vectors[:, cells[:, 1], cells[:, 0]].T.reshape(len(cells), len(vectors) // 2, 2)
-    starts = cells * stride + (stride - 1) / 2
-    places: Floats = (ways * np.float32(unit) + starts[:, None]).astype(np.float32)
+@dataclass(frozen=True)
+class Ways:
+    """The vectors that lead to the keypoints of every object.
+
+    Attributes:
+        vectors: Map of shape (2K, h, w).
+        unit: Pixels that a value of 1 means.
+        stride: Pixels per cell.
+        parents: For each keypoint the one where its vector starts, -1 for the center; nothing if
+            all start there.
+    """
+
+    vectors: Floats
+    unit: float
+    stride: int
+    parents: tuple[int, ...] = ()
+
+    def levels(self) -> list[Indices]:
+        """Return the keypoints by the number of their forebears, those of the center first."""
+        parents = np.array(self.parents or (-1,) * (len(self.vectors) // 2))
+        found = [np.flatnonzero(parents < 0)]
+        while len(after := np.flatnonzero(np.isin(parents, found[-1]))):
+            found.append(after)
+        return found
+
+    def from_cells(self, kinds: Indices, cells: Indices) -> Floats:
+        """Return where vectors of some kinds (k,) point to from cells (x, y), (N, k or 1, 2)."""
+        x, y = cells[..., 0], cells[..., 1]
+        ways = np.stack([self.vectors[2 * kinds + axis, y, x] for axis in (0, 1)], axis=2)
+        starts = cells * self.stride + (self.stride - 1) / 2
+        places: Floats = (ways * np.float32(self.unit) + starts).astype(np.float32)
+        return places
+
+    def from_parents(self, kinds: Indices, places: Floats) -> Floats:
+        """Return where vectors of some kinds (k,) point to from where parents are, (N, K, 2)."""
+        starts = places[:, np.array(self.parents)[kinds]]
+        cells = np.rint((starts - (self.stride - 1) / 2) / self.stride)
+        limits = np.array(self.vectors.shape[:0:-1]) - 1
+        return self.from_cells(kinds, np.clip(cells, 0, limits).astype(np.intp))
+
+
+def read(ways: Ways, cells: Indices) -> Floats:
+    """Return the places that the vectors lead to from N center cells (x, y), (N, K, 2)."""
+    first, *others = ways.levels()
+    places = np.zeros((len(cells), len(ways.vectors) // 2, 2), np.float32)
+    places[:, first] = ways.from_cells(first, cells[:, None])
+    for kinds in others:
+        places[:, kinds] = ways.from_parents(kinds, places)
     return places
 
 
-def snap(places: Floats, peaks: Peaks, heatmaps: Floats, reach: float, stride: int) -> Keypoints:
+def trace(ways: Ways, places: Floats, peaks: Peaks, heatmaps: Floats, reach: float) -> Keypoints:
+    """Snap keypoints to the peaks of their heatmaps, and read their children's places from there.
+
+    Args:
+        ways: Vectors of the image.
+        places: What `read` returned, (N, K, 2).
+        peaks: Of the heatmaps.
+        heatmaps: (K, h, w).
+        reach: As `snap` takes it.
+
+    Returns:
+        What `snap` returns.
+    """
+    keypoints = snap(places, peaks, heatmaps, reach, ways.stride)
+    for kinds in ways.levels()[1:]:
+        lost = keypoints[..., 2:] == 0
+        places = np.where(lost, places, keypoints[..., :2])
+        places[:, kinds] = ways.from_parents(kinds, places)
+        keypoints[:, kinds] = snap(places, peaks, heatmaps, reach, ways.stride, kinds)
+    return keypoints
+
+
+def snap(
+    places: Floats,
+    peaks: Peaks,
+    heatmaps: Floats,
+    reach: float,
+    stride: int,
+    kinds: Indices | None = None,
+) -> Keypoints:
     """Move each keypoint to the nearest peak of its heatmap, and say how sure it is.
 
     A peak belongs to one object only, the nearest; others look for their next. A keypoint without
@@ -37,9 +111,10 @@ def snap(places: Floats, peaks: Peaks, heatmaps: Floats, reach: float, stride: i
         reach: Distance within which a peak counts, as a share of the diagonal of the object's
             box; 6 pixels always count.
         stride: Pixels per cell.
+        kinds: Which keypoints (k,); all if `None`.
 
     Returns:
-        x, y and score, (N, K, 3); the score is the height of the peak, or of the heatmap where
+        x, y and score, (N, k, 3); the score is the height of the peak, or of the heatmap where
         there is none, but at least `GUESSED`. Keypoints beyond the image and out of reach of its
         edge are 0, 0, 0.
     """
@@ -47,22 +122,27 @@ def snap(places: Floats, peaks: Peaks, heatmaps: Floats, reach: float, stride: i
     spans = np.ptp(places, axis=1) if count else np.zeros((0, 2), np.float32)
     reaches = np.maximum(np.float32(reach) * np.hypot(spans[:, 0], spans[:, 1]), _NEAR)
     size = np.array(heatmaps.shape[:0:-1]) * stride
+    number = peaks.table(parts)
+    if kinds is None:
+        kinds = np.arange(parts)
+    places, number = places[:, kinds], number[kinds]
     known = np.clip(places, -0.5, size - 0.5)
     beyond = (np.abs(known - places) > reaches[:, None, None]).any(axis=2)
     columns, rows = np.clip(np.rint((known - (stride - 1) / 2) / stride), 0, size // stride - 1).T
-    heights = heatmaps[np.arange(parts)[:, None], rows.astype(np.intp), columns.astype(np.intp)]
+    heights = heatmaps[kinds[:, None], rows.astype(np.intp), columns.astype(np.intp)]
     keypoints = np.concatenate([known, np.maximum(heights.T, GUESSED)[..., None]], axis=2)
     keypoints = keypoints.astype(np.float32)
     keypoints[beyond] = 0
     if count and len(peaks):
-        _deal(keypoints, places, reaches, peaks)
+        _deal(keypoints, places, reaches, peaks, number)
     return keypoints
 
 
-def _deal(keypoints: Keypoints, places: Floats, reaches: Floats, peaks: Peaks) -> None:
+def _deal(
+    keypoints: Keypoints, places: Floats, reaches: Floats, peaks: Peaks, number: Indices
+) -> None:
     """Give peaks to the keypoints that are near them, in place: both must be nearest to another."""
-    count, parts, _ = places.shape
-    number = peaks.table(parts)
+    count = len(places)
     table = np.where(number[..., None] < 0, np.float32(np.inf), peaks.points[number])
     far = (places[:, :, 0].T[:, :, None] - table[:, None, :, 0]) ** 2
     far += (places[:, :, 1].T[:, :, None] - table[:, None, :, 1]) ** 2

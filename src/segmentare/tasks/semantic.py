@@ -1,7 +1,7 @@
 """Semantic segmentation: a category for every pixel."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import cv2
@@ -77,6 +77,13 @@ class Semantic(Task[Segmentation]):
             category = _without_small(category, area)
             category = 1 - _without_small(1 - category, area)
         return Segmentation(category, probability=probability)
+
+    @property
+    def surroundings(self) -> int:
+        return 0
+
+    def for_parts(self) -> Self:
+        return replace(self, smallest=0.0)
 
     def metric(self, labels: Labels | None = None, *, fast: bool = False) -> SemanticScores:
         return SemanticScores(self.categories, labels, boundary=not fast)

@@ -1,7 +1,7 @@
-"""The training loop: visible from top to bottom, on Lightning Fabric.
+"""The training loop: visible from top to bottom, and the same for every framework.
 
-Fabric brings precision, devices and processes; everything else happens in `Training.run`, which
-yields an event per step and per validation and leaves the display to whoever asked.
+An `Engine` takes the steps; everything else happens in `Training.run`, which yields an event per
+step and per validation and leaves the display to whoever asked.
 """
 
 from __future__ import annotations
@@ -15,19 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from lightning_fabric import Fabric
-from numpy.typing import NDArray
-from torch import Tensor, nn
+import numpy as np
 
 from segmentare.batches import Batches
 from segmentare.checkpoint import Arrays
 from segmentare.errors import ModelError
-from segmentare.networks.network import Network
-from segmentare.training.losses import total_loss
-from segmentare.training.plan import Plan
+from segmentare.plan import Plan
+from segmentare.training.engine import Engine, MapsFunction
 from segmentare.training.processes import Processes
-from segmentare.training.state import Ema, load_state, save_state
+from segmentare.training.state import decay_at, load_state, misfit, save_state
 
 BEST = "best.safetensors"  #: the best weights so far, beside the state
 
@@ -66,10 +62,11 @@ class Training:
 
     Attributes:
         plan: Every number.
-        network: Trained in place.
+        engine: Holds the network, which is trained in place.
         batches: Where the data comes from.
-        validate: Scores the network it is given (the averaged weights); larger is better. `None`
-            where there is no validation part: then the last weights are the best.
+        validate: Scores the function from images to maps that it is given (of the averaged
+            weights); larger is better. `None` where there is no validation part: then the last
+            weights are the best.
         folder: Where the state is saved, so that a killed run can go on.
         spent: Seconds of the budget that were used before `run` is called.
         stop: Set it to true and the loop ends after the step at hand, as if it were the last.
@@ -77,9 +74,9 @@ class Training:
     """
 
     plan: Plan
-    network: Network
+    engine: Engine
     batches: Batches
-    validate: Callable[[nn.Module], float] | None
+    validate: Callable[[MapsFunction], float] | None
     folder: Path
     spent: float = 0.0
     stop: bool = False
@@ -102,10 +99,8 @@ class Training:
         Raises:
             ModelError: The loss is no longer a number, or the state does not fit.
         """
-        fabric = self._fabric()
-        average = _copy(self.network)
-        optimizer = self._optimizer()
-        ema = Ema(self.network, self.plan.ema)
+        engine = self.engine
+        engine.begin(self.plan)
         facts: dict[str, Any] = {
             "step": 0,
             "steps": self.plan.steps,
@@ -113,26 +108,19 @@ class Training:
             "best": None,
         }
         if resume:
-            facts = load_state(self.folder, self.network, optimizer, ema)
-            self._recall(facts)
-            self._judged = int(facts["judged"])
-        wrapped, wrapped_optimizer = fabric.setup(self.processes.join(self.network), optimizer)
+            facts = self._recall()
         step, steps = int(facts["step"]), int(facts["steps"])
         began, losses = time.perf_counter() - float(facts["seconds"]), []
         pace_from, saved = (step, time.perf_counter()), time.perf_counter()
         while step < steps and not self._agree():
-            rate = self._set_rate(wrapped_optimizer, step / steps)
+            rate = self.plan.rate(step / steps)
             with self._timed("data"):
-                images, targets = self._batch(fabric, step)
+                loaded = engine.load(self.processes.part(self.batches, step))
             with self._timed("step"):
-                loss = self._loss(wrapped(images), targets)
-                wrapped_optimizer.zero_grad()
-                fabric.backward(loss)
-                wrapped_optimizer.step()
+                losses.append(engine.step(loaded, rate))
             self.step = step = step + 1
             with self._timed("average"):
-                ema.update(step)
-            losses.append(loss.detach())
+                engine.average(decay_at(self.plan.ema, step))
             self._agree()
             if step % _LOG_EVERY and step < steps and not self._due(step, steps):
                 continue
@@ -142,8 +130,7 @@ class Training:
                 yield Step(step, steps, seconds, mean, rate)
                 continue
             with self._timed("validation"):
-                average.load_state_dict({**self.network.state_dict(), **ema.tensors()})
-                score, better = self._judge(average, step)
+                score, better = self._judge(step)
             seconds = time.perf_counter() - began
             if self.plan.budget is not None and step < steps and not self._ends:
                 steps = self._replan(step, steps, seconds, pace_from)
@@ -156,12 +143,11 @@ class Training:
             }
             if self.plan.budget is None or time.perf_counter() - saved > _SAVE_EVERY:
                 with self._timed("saving"):
-                    self._save(fabric, optimizer, ema, facts)
+                    self._save(facts)
                 saved = time.perf_counter()
             yield Step(step, steps, seconds, mean, rate, score, better)
         if not self.best:  # stopped between two steps, before anything was validated
-            average.load_state_dict({**self.network.state_dict(), **ema.tensors()})
-            self._judge(average, step)
+            self._judge(step)
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
@@ -170,60 +156,17 @@ class Training:
         yield
         self.clock[what] += time.perf_counter() - began
 
-    def _fabric(self) -> Fabric:
-        precision: Any = "bf16-mixed" if self.plan.precision == "bfloat16" else "32-true"
-        fabric = self.processes.fabric(precision, unused=self.plan.spec.encoder == "hf")
-        fabric.launch()
-        fabric.to_device(self.network)  # now, for the average follows the tensors that are there
-        return fabric
-
-    def _loss(self, outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
-        heads = self.batches.task.heads
-        return total_loss(outputs, targets, heads, self.plan.loss, self.processes.joint)
+    def _mean(self, losses: list[Any], step: int) -> float:
+        mean = self.processes.mean(self.engine.mean(losses))
+        losses.clear()
+        if not math.isfinite(mean):
+            raise ModelError(_DIVERGED.format("The loss must stay a number", step, f"it is {mean}"))
+        return mean
 
     def _agree(self) -> bool:
         """Tell whether any process was told to stop."""
         self._ends = self.processes.any(self.stop)
         return self._ends
-
-    def _optimizer(self) -> torch.optim.Optimizer:
-        """Return AdamW: no decay on norms and biases, a lower rate for a pretrained encoder."""
-        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-        for name, parameter in self.network.named_parameters():
-            key = (parameter.ndim > 1, name.startswith("encoder.") and bool(self.plan.start))
-            groups.setdefault(key, []).append(parameter)
-        return torch.optim.AdamW(
-            [
-                {
-                    "params": parameters,
-                    "weight_decay": self.plan.weight_decay if decays else 0.0,
-                    "factor": self.plan.encoder_rate if started else 1.0,
-                }
-                for (decays, started), parameters in groups.items()
-            ],
-            lr=self.plan.learning_rate,
-            foreach=True,
-        )
-
-    def _set_rate(self, optimizer: Any, progress: float) -> float:  # noqa: ANN401  Fabric's proxy
-        rate = self.plan.rate(progress)
-        for group in optimizer.param_groups:
-            group["lr"] = rate * group["factor"]
-        return rate
-
-    def _batch(self, fabric: Fabric, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        arrays, encoded = self.processes.part(self.batches, step)
-        images = to_tensor(arrays, channels_last=self.plan.channels_last)
-        targets = {name: torch.from_numpy(target) for name, target in encoded.items()}
-        moved: tuple[Tensor, dict[str, Tensor]] = fabric.to_device((images, targets))
-        return moved
-
-    def _mean(self, losses: list[Tensor], step: int) -> float:
-        mean = self.processes.mean(float(torch.stack(losses).mean()))
-        losses.clear()
-        if not math.isfinite(mean):
-            raise ModelError(_DIVERGED.format("The loss must stay a number", step, f"it is {mean}"))
-        return mean
 
     def _due(self, step: int, steps: int) -> bool:
         """Tell whether to validate after this step: evenly spread, and at the end."""
@@ -231,20 +174,21 @@ class Training:
             return True
         return step / steps >= (self._judged + 1) / self.plan.validations
 
-    def _judge(self, average: nn.Module, step: int) -> tuple[float | None, bool]:
-        if not all(t.isfinite().all() for t in average.state_dict().values()):
+    def _judge(self, step: int) -> tuple[float | None, bool]:
+        averaged = self.engine.averaged()
+        if not all(np.isfinite(array).all() for array in averaged.values()):
             text = _DIVERGED.format("The weights must stay numbers", step, "they are not")
             raise ModelError(text)
         self._judged += 1
-        validate = self.validate
-        score = None if validate is None else self.processes.decide(lambda: validate(average))
+        score = self.processes.decide(lambda: self._score(averaged))
         better = score is None or score > self.best_score
         if better:
             self.best_score = -math.inf if score is None else score
-            self.best = {
-                n: t.detach().cpu().numpy().copy() for n, t in average.state_dict().items()
-            }
+            self.best = averaged
         return score, better
+
+    def _score(self, averaged: Arrays) -> float | None:
+        return None if self.validate is None else self.validate(self.engine.maps_of(averaged))
 
     def _replan(self, step: int, steps: int, seconds: float, pace: tuple[int, float]) -> int:
         """Correct the number of steps to what the machine really does in the time left."""
@@ -257,10 +201,8 @@ class Training:
         self._judged = max(self._judged, int(self.plan.validations * step / steps))
         return steps
 
-    def _save(
-        self, fabric: Fabric, optimizer: torch.optim.Optimizer, ema: Ema, facts: dict[str, Any]
-    ) -> None:
-        if fabric.is_global_zero:
+    def _save(self, facts: dict[str, Any]) -> None:
+        if self.engine.leader:
             from segmentare.checkpoint import write_bytes
 
             # First, for a state may be older than the best weights, but never know of better ones.
@@ -268,12 +210,18 @@ class Training:
                 from safetensors.numpy import save
 
                 write_bytes(self.folder / BEST, save(self.best))
-            save_state(self.folder, self.network, optimizer, ema, facts)
+            save_state(self.folder, self.engine.state(), facts)
 
-    def _recall(self, facts: dict[str, Any]) -> None:
+    def _recall(self) -> dict[str, Any]:
+        """Put back the state of the killed run and return its facts."""
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
+        arrays, facts = load_state(self.folder)
+        try:
+            self.engine.restore(arrays)
+        except (KeyError, ValueError) as error:
+            raise misfit(self.folder, error) from error
         try:
             self.best = load((self.folder / BEST).read_bytes())
         except (OSError, SafetensorError) as error:
@@ -282,15 +230,5 @@ class Training:
                 "Train anew."
             ) from error
         self.best_score = -math.inf if facts["best"] is None else float(facts["best"])
-
-
-def to_tensor(images: NDArray[Any], *, channels_last: bool) -> Tensor:
-    """Return (N, H, W, C) images as an (N, C, H, W) tensor; channels_last costs no copy."""
-    tensor = torch.from_numpy(images).permute(0, 3, 1, 2)
-    return tensor if channels_last else tensor.contiguous()
-
-
-def _copy(network: Network) -> nn.Module:
-    import copy
-
-    return copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
+        self._judged = int(facts["judged"])
+        return facts

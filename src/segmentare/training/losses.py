@@ -8,12 +8,12 @@ function that adds them up.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from segmentare.plan import LossSettings
 from segmentare.tasks.base import Head
 
 Joint = Callable[[Tensor], Tensor]
@@ -22,25 +22,6 @@ Joint = Callable[[Tensor], Tensor]
 def own(part: Tensor) -> Tensor:
     """Return the sum over the one process that there is."""
     return part
-
-
-@dataclass(frozen=True)
-class LossSettings:
-    """How the parts of a loss for pixels are weighed.
-
-    Attributes:
-        cross_entropy: Factor of the (binary) cross-entropy.
-        dice: Factor of the soft Dice loss. Never use it alone: on an image without objects it has
-            no gradient.
-        focal: Exponent of the focal loss; 0 is plain cross-entropy, 2 the paper's value.
-        category_weights: Factor of each category's pixels in the cross-entropy of a `classes`
-            head, or (background, object) in that of a `binary` head; `None` weighs all alike.
-    """
-
-    cross_entropy: float = 1.0
-    dice: float = 1.0
-    focal: float = 0.0
-    category_weights: tuple[float, ...] | None = None
 
 
 def binary_loss(
@@ -192,17 +173,8 @@ def total_loss(
     losses = [
         head.weight
         * LOSSES[head.kind](
-            outputs[head.name].float(), targets[head.name], settings_of(head, settings), joint
+            outputs[head.name].float(), targets[head.name], settings.of(head), joint
         )
         for head in heads
     ]
     return torch.stack(losses).sum()
-
-
-def settings_of(head: Head, settings: LossSettings) -> LossSettings:
-    """Return the settings without category weights for a head that does not tell them apart."""
-    told_apart = {"classes": head.channels, "binary": 2}.get(head.kind)
-    weights = settings.category_weights
-    if weights is None or len(weights) == told_apart:
-        return settings
-    return replace(settings, category_weights=None)

@@ -2,66 +2,46 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
-import torch
-from safetensors.numpy import load
 
-from segmentare.checkpoint import WEIGHTS, Arrays, load_model
+from segmentare.architecture import NetworkSpec
+from segmentare.checkpoint import Arrays, load_model
 from segmentare.errors import ModelError
-from segmentare.networks.backbone import backbone_weights
-from segmentare.networks.network import Network, NetworkSpec
-from segmentare.networks.weights import fit, load_encoder_weights
-
-SHIPPED = Path(__file__).parent.parent / WEIGHTS.split(".", maxsplit=1)[0]
+from segmentare.shipped import fit, read_card, read_start
 
 
-def load_start(network: Network, spec: NetworkSpec, start: str) -> tuple[str, str]:
-    """Copy starting weights into encoder and decoder where names and shapes fit.
+def started(fresh: Arrays, spec: NetworkSpec, start: str) -> tuple[Arrays, str, str]:
+    """Put starting weights into encoder and decoder where names and shapes fit.
 
     Args:
-        network: Changed in place; its heads keep their fresh weights.
+        fresh: All arrays of the new network; those of its heads are kept.
         spec: What it was built from.
         start: `default`: the shipped weights if they are of this kind of network, else none. Or a
             model folder.
 
     Returns:
-        The name of what was used ("" for nothing) and a line that says so.
+        The arrays, the name of what was used ("" for nothing), and a line that says so.
 
     Raises:
         ModelError: A model folder was named and nothing of it fits.
-        MissingPackageError: A Hugging Face encoder is wanted and transformers is not installed.
     """
-    if start == "default" and spec.encoder == "hf":
-        source = str((spec.backbone or {})["source"])
-        used = load_encoder_weights(network, backbone_weights(source))
-        return source, f"Start: {used} arrays of the pretrained encoder {Path(source).name!r}."
     if start == "default":
-        card = json.loads((SHIPPED / "start.json").read_text(encoding="utf-8"))
+        card = read_card()
         if not _same_kind(NetworkSpec.from_dict(card["network"]), spec):
-            return "", "Start: random weights; none of this network ship with the package."
-        arrays: Arrays = load((SHIPPED / "start.safetensors").read_bytes())
-        used = _copy(network, arrays)
-        pictures = sum(card["images"].values())
-        return start, f"Start: {used} arrays learned from {pictures} other pictures (see the card)."
-    _, arrays = load_model(Path(start))
-    used = _copy(network, arrays)
+            return fresh, "", "Start: random weights; none of this network ship with the package."
+        arrays, used = _joined(fresh, read_start())
+        seen = sum(card["images"].values())
+        line = f"Start: {used} arrays learned from {seen} other pictures (see the card)."
+        return arrays, start, line
+    arrays, used = _joined(fresh, load_model(Path(start))[1])
     if not used:
         raise ModelError(
             f"Starting weights must be of the same network; nothing in {start!r} fits. "
             "Give the --network, --encoder and --width it was trained with."
         )
-    return start, f"Start: {used} arrays of the model {Path(start).name!r}."
-
-
-def seen_by_start(start: str) -> list[str]:
-    """Return the fingerprints of the pictures that shipped starting weights were learned from."""
-    if start != "default":
-        return []
-    card = json.loads((SHIPPED / "start.json").read_text(encoding="utf-8"))
-    return [str(content) for content in card["seen"]]
+    return arrays, start, f"Start: {used} arrays of the model {Path(start).name!r}."
 
 
 def _same_kind(one: NetworkSpec, other: NetworkSpec) -> bool:
@@ -69,17 +49,17 @@ def _same_kind(one: NetworkSpec, other: NetworkSpec) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in kind)
 
 
-def _copy(network: Network, arrays: Arrays) -> int:
-    used = 0
-    with torch.no_grad():
-        for name, target in network.state_dict().items():
-            if name not in arrays or name.startswith("heads."):
-                continue
-            array, shape = arrays[name].astype(np.float32), tuple(target.shape)
-            if array.shape != shape and not name.startswith("encoder."):
-                continue  # only a first convolution may be fitted to other channels
-            fitted = fit(array, shape)
-            if fitted is not None:
-                target.copy_(torch.from_numpy(fitted))
-                used += fitted.ndim > 0  # counters of BatchNorm fit every width
-    return used
+def _joined(fresh: Arrays, given: Arrays) -> tuple[Arrays, int]:
+    """Return the fresh arrays with the given ones that fit, and how many these are."""
+    joined, used = dict(fresh), 0
+    for name, target in fresh.items():
+        if name not in given or name.startswith("heads."):
+            continue
+        array = given[name].astype(np.float32)
+        if array.shape != target.shape and not name.startswith("encoder."):
+            continue  # only a first convolution may be fitted to other channels
+        fitted = fit(array, target.shape)
+        if fitted is not None:
+            joined[name] = fitted.astype(target.dtype)
+            used += fitted.ndim > 0  # counters of BatchNorm fit every width
+    return joined, used

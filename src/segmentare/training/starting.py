@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-LAUNCHED = "TORCHELASTIC_RUN_ID"  #: by which Fabric, too, knows that all processes are started
+from segmentare.training.processes import LAUNCHED
+
 _PARENT = "SEGMENTARE_PARENT"  # whose death ends a process that was started here
 _PATIENCE = 3.0  # seconds until a process that has nothing left to do is ended
 

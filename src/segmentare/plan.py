@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 
+from segmentare.architecture import NetworkSpec
 from segmentare.datasets.augmentation import Augmentation
-from segmentare.networks.network import NetworkSpec
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Task, task_from_dict
-from segmentare.training.losses import LossSettings
+from segmentare.tasks import Head, Task, task_from_dict
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """How the parts of a loss for pixels are weighed.
+
+    Attributes:
+        cross_entropy: Factor of the (binary) cross-entropy.
+        dice: Factor of the soft Dice loss. Never use it alone: on an image without objects it has
+            no gradient.
+        focal: Exponent of the focal loss; 0 is plain cross-entropy, 2 the paper's value.
+        category_weights: Factor of each category's pixels in the cross-entropy of a `classes`
+            head, or (background, object) in that of a `binary` head; `None` weighs all alike.
+    """
+
+    cross_entropy: float = 1.0
+    dice: float = 1.0
+    focal: float = 0.0
+    category_weights: tuple[float, ...] | None = None
+
+    def of(self, head: Head) -> LossSettings:
+        """Return the settings without category weights for a head that tells none apart."""
+        told_apart = {"classes": head.channels, "binary": 2}.get(head.kind)
+        weights = self.category_weights
+        if weights is None or len(weights) == told_apart:
+            return self
+        return replace(self, category_weights=None)
 
 
 @dataclass(frozen=True)
@@ -38,6 +64,7 @@ class Plan:
         channels_last: Memory layout of the images.
         seed: Of the weights and of the batches.
         start: Name of the starting weights, or "" for none.
+        framework: `torch` or `tensorflow`.
         reasons: A line per decision, for people.
     """
 
@@ -59,6 +86,7 @@ class Plan:
     channels_last: bool
     seed: int
     start: str = ""
+    framework: str = "torch"
     reasons: tuple[str, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,0 +1,66 @@
+"""How much longer a folder takes than its network alone: files in, mask files out.
+
+    python benchmarks/end_to_end.py RUN FOLDER --images 40
+
+Network alone: the batches are ready in memory, and their maps are thrown away. End to end: what
+`segmentare predict` does with the folder once the model is loaded. Both are timed in turns; the
+median of the rounds counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from unittest.mock import patch
+
+from segmentare.datasets.images import read_image
+from segmentare.interfaces.predicting import find_images, predict
+from segmentare.networks import inference
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, help="model folder")
+    parser.add_argument("folder", type=Path, help="images")
+    parser.add_argument("--images", type=int, default=40, help="how many of them (40)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often both are timed (3)")
+    options = parser.parse_args()
+    paths = list(find_images([options.folder]).values())[: options.images]
+    predictor = inference.load(options.run)
+    preprocessing, batches = predictor.preprocessing, []
+    for path in paths:
+        image = read_image(path)
+        frame = preprocessing.frame(image.shape[:2])
+        if frame.tile != frame.padded:
+            raise SystemExit(f"'{path}' must be small enough to be processed in one piece.")
+        batches.append(preprocessing.normalize(preprocessing.arrange(image, frame))[None])
+    alone, whole = [], []
+    predictor.run(batches[0])  # the first run is slower
+    for _ in range(options.rounds):
+        began = time.perf_counter()
+        for batch in batches:
+            predictor.run(batch)
+        alone.append(time.perf_counter() - began)
+        out = Path(tempfile.mkdtemp())
+        with patch.object(inference, "load", lambda *_, **__: predictor):
+            began = time.perf_counter()
+            predict(options.run, paths, out)
+            whole.append(time.perf_counter() - began)
+        shutil.rmtree(out)
+    count = len(paths)
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {count} images")
+    network, everything = statistics.median(alone), statistics.median(whole)
+    print(f"network alone: {1000 * network / count:7.1f} ms per image")
+    print(f"end to end:    {1000 * everything / count:7.1f} ms per image")
+    print(f"end to end / network: {everything / network:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""A training step in TensorFlow against the same step in PyTorch.
+
+    python benchmarks/framework_step.py
+
+Both engines train the same network on the same batches of 8 drawn images of 192 x 256 pixels, as a
+training does: arrays in, forward, loss, backward, AdamW, average. They run in one process, turn by
+turn, with the same number of threads, and the medians are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from dataclasses import replace
+
+from segmentare.architecture import NetworkSpec
+from segmentare.batches import Batches, prepare
+from segmentare.datasets.synthetic import SyntheticLesions
+from segmentare.interfaces.engine import load_engine
+from segmentare.interfaces.machine import describe_machine
+from segmentare.planning import make_plan
+from segmentare.tasks import Semantic
+from segmentare.wishes import Wishes
+
+SPECS = {
+    "unet + resnet": NetworkSpec(),
+    "unet + plain x 0.25": NetworkSpec(encoder="plain", width=0.25, decoder_channels=()),
+    "segnet x 0.25": NetworkSpec(network="segnet", encoder="vgg", width=0.25),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, nargs=2, default=(192, 256))
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--network", choices=SPECS, help="only this one")
+    options = parser.parse_args()
+    machine = describe_machine()
+    print(", ".join(str(machine.get(k)) for k in ("processor", "cores", "torch", "tensorflow")))
+    data = SyntheticLesions(8)
+    samples = [data[index] for index in range(len(data))]
+    for name in [options.network] if options.network else SPECS:
+        spec = SPECS[name]
+        task = Semantic.from_categories(data.categories)
+        wishes = Wishes(steps=100, spec=spec, size=tuple(options.size))
+        plan = make_plan(samples, len(samples), task, wishes)
+        ready = [prepare(sample, plan.preprocessing) for sample in samples]
+        batches = Batches(
+            ready, task, plan.preprocessing, plan.augmentation, plan.batch, spec.stride, 0
+        )
+        loaded = [batches[number] for number in range(2)]
+        engines = {}
+        for framework in ("torch", "tensorflow"):
+            engine_of = load_engine(framework)
+            for precision in engine_of(spec, task.heads, 0).precisions():
+                engine = engine_of(spec, task.heads, 0)
+                engine.begin(replace(plan, precision=precision, framework=framework))
+                engines[precision, framework] = engine
+        times = {key: [] for key in engines}
+        for turn in range(options.rounds + 2):
+            for key, engine in engines.items():
+                began = time.perf_counter()
+                loss = engine.step(engine.load(loaded[turn % 2]), 1e-4)
+                engine.average(0.9)
+                engine.mean([loss])
+                if turn >= 2:
+                    times[key].append(time.perf_counter() - began)
+        print(f"{name}, batches of {plan.batch} at {options.size[0]} x {options.size[1]}:")
+        middle = {key: statistics.median(values) for key, values in times.items()}
+        for (precision, framework), seconds in middle.items():
+            ratio = seconds / middle[precision, "torch"]
+            print(f"  {precision} {framework}: {seconds:.3f} s a step, {ratio:.2f} x PyTorch's")
+
+
+if __name__ == "__main__":
+    main()

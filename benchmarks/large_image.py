@@ -1,0 +1,141 @@
+"""How much memory and time an image of 20,000 x 20,000 pixels takes, and whether it is right.
+
+    python benchmarks/large_image.py --out /tmp/large
+
+It draws a tiled RGB TIFF, predicts it with `segmentare predict` in a process of its own, and prints
+the time and the peak memory of that process. Then it predicts a smaller image, which fits into
+memory, whole and in parts, and prints how many pixels differ.
+
+A model folder can be given; without one a small network with random weights is used, which takes as
+long and as much memory as a trained one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tifffile
+from PIL import Image
+
+TILE = 512
+KIBIBYTES = 1 if sys.platform == "darwin" else 1024  # of what the system counts memory in
+
+
+def patch() -> np.ndarray:
+    """Return a picture of many soft blobs of several sizes and colors, 2048 x 2048."""
+    random = np.random.default_rng(0)
+    total = np.zeros((2048, 2048, 3), np.float32)
+    for cells in (16, 64, 256):
+        noise = random.normal(0, 1, (cells, cells, 3)).astype(np.float32)
+        total += cv2.resize(noise, (2048, 2048), interpolation=cv2.INTER_CUBIC)
+    total += random.normal(0, 0.1, total.shape).astype(np.float32)
+    return np.clip(128 + 40 * total, 0, 255).astype(np.uint8)
+
+
+def tiles(height: int, size: int) -> Iterator[np.ndarray]:
+    """Yield the tiles of an image that repeats the patch, each time a little different."""
+    source = patch()
+    for row in range(0, height, TILE):
+        for column in range(0, size, TILE):
+            y, x = (row * 3 // 2) % 1536, (column * 3 // 2) % 1536
+            tile = source[y : y + TILE, x : x + TILE]
+            yield np.roll(tile, (row // 2048 + column // 2048) % 3, axis=2)
+
+
+def write_image(path: Path, size: int, height: int) -> None:
+    """Write a tiled RGB TIFF without ever holding it."""
+    with tifffile.TiffWriter(path, bigtiff=3 * height * size > 4e9) as file:
+        file.write(
+            tiles(height, size),
+            shape=(height, size, 3),
+            dtype=np.uint8,
+            tile=(TILE, TILE),
+            photometric="rgb",
+            compression="zlib",
+            compressionargs={"level": 1},
+        )
+
+
+def write_model(folder: Path) -> Path:
+    """Write a small network with random weights that sees images at their own scale."""
+    import torch
+
+    from segmentare.annotations import Category
+    from segmentare.checkpoint import save_model
+    from segmentare.networks.inference import to_arrays
+    from segmentare.networks.network import NetworkSpec, build_network
+    from segmentare.prediction.preprocessing import Preprocessing
+    from segmentare.tasks import Semantic
+
+    categories = (Category("ground", (0, 0, 0), background=True), Category("blob", (255, 0, 0)))
+    task = Semantic(categories)
+    torch.manual_seed(0)
+    spec = NetworkSpec(width=0.25)
+    network = build_network(spec, task.heads)
+    preprocessing = Preprocessing(3, "uint8", (128.0,) * 3, (50.0,) * 3, (256, 256), 1.0)
+    description = {
+        "task": task.to_dict(),
+        "network": spec.to_dict(),
+        "preprocessing": preprocessing.to_dict(),
+    }
+    save_model(folder, description, to_arrays(network))
+    return folder
+
+
+def predict(model: Path, image: Path, out: Path, *options: str) -> tuple[float, float]:
+    """Predict in a process of its own; returns seconds and its peak memory in GB."""
+    if out.exists():
+        shutil.rmtree(out)
+    command = [sys.executable, "-m", "segmentare.interfaces.cli", "predict", model, image]
+    command += ["--out", out, *options]
+    began = time.perf_counter()
+    process = subprocess.Popen([str(word) for word in command])
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"The prediction must succeed; it ended with status {status}.")
+    return time.perf_counter() - began, usage.ru_maxrss * KIBIBYTES / 1e9
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder for images and results")
+    parser.add_argument("--model", type=Path, help="model folder (a small one is made)")
+    parser.add_argument("--size", type=int, default=20_000, help="pixels of a side (20,000)")
+    parser.add_argument("--height", type=int, help="rows, if it shall not be square")
+    parser.add_argument("--whole", type=int, default=4_000, help="side of what fits into memory")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    model = options.model or write_model(options.out / "model")
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
+    small = options.out / "small.tif"
+    write_image(small, options.whole, options.whole)
+    seconds, memory = predict(model, small, options.out / "whole", "--large", "1e9")
+    print(f"{options.whole:,} px, whole:    {seconds:7.1f} s, peak {memory:.2f} GB", flush=True)
+    seconds, memory = predict(model, small, options.out / "parts", "--large", "1")
+    print(f"{options.whole:,} px, in parts: {seconds:7.1f} s, peak {memory:.2f} GB", flush=True)
+    Image.MAX_IMAGE_PIXELS = None
+    with Image.open(options.out / "whole" / "small.png") as picture:
+        whole = np.asarray(picture)
+    parts = tifffile.imread(options.out / "parts" / "small.tif")
+    differ, share = int((whole != parts).sum()), float((whole > 0).mean())
+    print(f"pixels that differ: {differ:,} of {whole.size:,} ({100 * share:.0f} % are foreground)")
+    big = options.out / "big.tif"
+    height = options.height or options.size
+    write_image(big, options.size, height)
+    seconds, memory = predict(model, big, options.out / "big")
+    print(f"{height:,} x {options.size:,} px, in parts: {seconds:7.1f} s, peak {memory:.2f} GB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""What a network is made of: a description from which every framework builds the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from segmentare.errors import ModelError
+
+#: Encoders that a `network` may have, the default first.
+NETWORKS: dict[str, tuple[str, ...]] = {
+    "unet": ("resnet", "plain", "vgg", "hf"),
+    "segnet": ("vgg",),
+}
+
+HEATMAP_PRIOR = 0.1  #: what an untrained heatmap says everywhere; peaks are rare
+
+UNET_CHANNELS = (128, 64, 48, 32, 16)  #: coarsest first; good from 100 images and two cores on
+VGG16_CONVOLUTIONS = (2, 2, 3, 3, 3)  #: convolutions before each of the five poolings
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """Everything but heads and weights that is needed to build a network again.
+
+    Attributes:
+        network: `unet` or `segnet`.
+        encoder: `resnet`, `plain`, `vgg` or `hf` for a U-Net, `vgg` for SegNet.
+        channels: Channels of the image.
+        width: Factor on all channels of the encoder; 1.0 is the published width, whose finest
+            level has 64 channels. Not used by `hf`.
+        depth: Levels of the encoder. Not used by `hf`.
+        blocks: Residual blocks per level of `resnet`; 2 is ResNet-18.
+        detail: Channels of a level at stride 1 that `resnet` may have for thin structures.
+        decoder_channels: Features after each stage of the U-Net decoder, coarsest first; empty
+            mirrors the encoder. Stages finer than `stride` are not used.
+        stride: Image pixels per cell of the maps: 1, 2 or 4 (SegNet: 1).
+        backbone: What `backbone.describe_backbone` returned, for `hf` only.
+    """
+
+    network: str = "unet"
+    encoder: str = "resnet"
+    channels: int = 3
+    width: float = 1.0
+    depth: int = 5
+    blocks: int = 2
+    detail: int = 0
+    decoder_channels: tuple[int, ...] = UNET_CHANNELS
+    stride: int = 1
+    backbone: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {**asdict(self), "decoder_channels": list(self.decoder_channels)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            ModelError: If a field is unknown, which a newer version may have written.
+        """
+        unknown = sorted(set(data) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ModelError(
+                f"A network is described by {[field.name for field in fields(cls)]}, but this one "
+                f"also has {unknown}. Read it with the version of segmentare that wrote it."
+            )
+        values = dict(data)
+        if "decoder_channels" in values:
+            values["decoder_channels"] = tuple(values["decoder_channels"])
+        return cls(**values)
+
+
+#: Rows of the list: a name for the eye and what it stands for.
+LISTED: tuple[NetworkSpec, ...] = (
+    NetworkSpec(),
+    NetworkSpec(width=0.5),
+    NetworkSpec(encoder="plain", width=0.5, decoder_channels=()),
+    NetworkSpec(encoder="plain", width=0.25, decoder_channels=()),
+    NetworkSpec(encoder="vgg", width=0.5, decoder_channels=()),
+    NetworkSpec(network="segnet", encoder="vgg"),
+    NetworkSpec(network="segnet", encoder="vgg", width=0.25),
+)
+
+
+@dataclass(frozen=True)
+class NetworkRow:
+    """One network of the list.
+
+    Attributes:
+        spec: What to build it from.
+        parameters: Number of trained values.
+        multiply_adds: Multiply-adds for one megapixel (10^6 pixels) of image.
+    """
+
+    spec: NetworkSpec
+    parameters: int
+    multiply_adds: float
+
+
+def check_spec(spec: NetworkSpec) -> None:
+    """Raise ModelError, with a sentence, where `spec` cannot become a network."""
+    if spec.network not in NETWORKS:
+        raise ModelError(
+            f"The network must be one of {list(NETWORKS)}, but it is {spec.network!r}."
+        )
+    if spec.encoder not in NETWORKS[spec.network]:
+        raise ModelError(
+            f"The encoder of a {spec.network} must be one of {list(NETWORKS[spec.network])}, "
+            f"but it is {spec.encoder!r}."
+        )
+    if spec.network == "segnet" and spec.stride != 1:
+        raise ModelError(f"A segnet has stride 1, but {spec.stride} was asked for. Use a unet.")
+    if spec.channels < 1 or spec.width <= 0 or spec.blocks < 1:
+        raise ModelError(
+            "A network needs channels of at least 1, a width above 0 and blocks of at least 1, but "
+            f"has channels {spec.channels}, width {spec.width}, blocks {spec.blocks}."
+        )
+    deepest = {"plain": 8, "vgg": 5, "resnet": 6}.get(spec.encoder)
+    if deepest and not 2 <= spec.depth <= deepest:
+        raise ModelError(
+            f"The depth of encoder {spec.encoder!r} must be 2 to {deepest}, but it is {spec.depth}."
+        )
+    if (spec.encoder == "hf") != (spec.backbone is not None):
+        raise ModelError(
+            "The encoder 'hf' and only that one takes a backbone, but the encoder is "
+            f"{spec.encoder!r} and the backbone {spec.backbone!r}. See describe_backbone."
+        )
+
+
+def decoder_stages(
+    strides: Sequence[int], channels: Sequence[int], wanted: Sequence[int], stride: int
+) -> list[tuple[int, int]]:
+    """Return (stride, channels) of every stage of a U-Net decoder, coarsest first.
+
+    Args:
+        strides: Of the encoder's levels, finest first.
+        channels: Of the encoder's levels, finest first.
+        wanted: Channels of the stages, coarsest first; empty mirrors the encoder's.
+        stride: Of the last stage.
+
+    Raises:
+        ModelError: If `wanted` has too few stages, or `stride` is not below the encoder's.
+    """
+    skips, current = dict(zip(strides, channels, strict=True)), strides[-1]
+    targets = [current >> k for k in range(1, current.bit_length()) if current >> k >= stride]
+    widths = tuple(wanted) or tuple(skips.get(target, channels[0]) for target in targets)
+    if not targets or targets[-1] != stride:
+        raise ModelError(
+            f"The output stride must be a power of two below the encoder's largest stride "
+            f"{current}, but it is {stride}."
+        )
+    if len(widths) < len(targets):
+        raise ModelError(
+            f"Going from stride {current} to {stride} takes {len(targets)} decoder stages, but "
+            f"decoder_channels has {len(widths)}: {list(widths)}. Give one number per stage."
+        )
+    return list(zip(targets, widths, strict=False))
+
+
+def scaled(channels: int, width: float) -> int:
+    """Return `channels` x `width` as a multiple of 8 (what vector units like), at least 8."""
+    return max(8, round(channels * width / 8) * 8)

@@ -1,0 +1,116 @@
+"""The formats that a model can be exported to, by name. To add one: write its file, name it here.
+
+Each file has one function, `write(model, folder)`: it writes the network of a run into the folder
+and returns what it wrote. It knows nothing of preprocessing and tasks, which `model.json` carries
+for every format alike, and does not check itself: `interfaces.exporting` runs what was written and
+compares it with the model.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from segmentare.checkpoint import MODEL, write_json
+from segmentare.errors import MissingPackageError, ModelError
+from segmentare.models import EXPORT, Exported, Model, checksum, read_model
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """A format and who writes it.
+
+    Attributes:
+        name: What `--to` calls it.
+        title: What people call it.
+        module: Holds `write`.
+        needs: Packages that must be importable.
+        extra: Of segmentare, that installs them.
+    """
+
+    name: str
+    title: str
+    module: str
+    needs: tuple[str, ...]
+    extra: str = "export"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What an exporter wrote.
+
+    Attributes:
+        files: Names in the folder; the first is the one that a runtime opens.
+        multiple: Heights and widths of its input must be multiples of this.
+    """
+
+    files: Sequence[str]
+    multiple: int
+
+
+EXPORTERS: dict[str, Exporter] = {
+    exporter.name: exporter
+    for exporter in (
+        Exporter("onnx", "ONNX", "segmentare.exporters.onnx", ("torch", "onnx", "onnxscript")),
+        Exporter("openvino", "OpenVINO", "segmentare.exporters.openvino", ("torch", "openvino")),
+        Exporter("torch", "torch.export", "segmentare.exporters.torch", ("torch",), "torch"),
+    )
+}
+
+
+def find_exporter(name: str) -> Exporter:
+    """Return the exporter of a format.
+
+    Raises:
+        ValueError: There is none of that name.
+        MissingPackageError: A package that it needs is not installed.
+    """
+    if name not in EXPORTERS:
+        raise ValueError(f"A model is exported to one of {', '.join(EXPORTERS)}; got {name!r}.")
+    found = EXPORTERS[name]
+    absent = [package for package in found.needs if importlib.util.find_spec(package) is None]
+    if absent:
+        raise MissingPackageError(
+            f"To export to {found.title}, {' and '.join(absent)} must be installed. "
+            f"Run: pip install 'segmentare[{found.extra}]'"
+        )
+    return found
+
+
+def export(model: Model, to: str, folder: Path, *, flips: bool = False) -> Model:
+    """Write the network of a run in another format, with all that a prediction needs beside it.
+
+    The folder gets a `model.json` at the end, so that an export that was stopped is none.
+
+    Args:
+        model: What a training left.
+        to: Name of the format.
+        folder: Made if it is missing.
+        flips: Predictions shall average four mirrors of the image.
+
+    Raises:
+        ModelError: The model is an export already, is damaged, or its network cannot be written
+            in this format.
+        MissingPackageError: A package that the format needs is not installed.
+        ValueError: There is no such format.
+    """
+    if model.exported is not None:
+        raise ModelError(
+            f"{str(model.folder)!r} must be what `segmentare train` left; it is an export to "
+            f"{model.format} already. Export the folder of the training."
+        )
+    exporter = find_exporter(to)
+    folder.mkdir(parents=True, exist_ok=True)
+    written: Written = importlib.import_module(exporter.module).write(model, folder)
+    return seal(model, folder, Exported(to, "f32", {}, written.multiple, flips), written.files)
+
+
+def seal(model: Model, folder: Path, exported: Exported, files: Sequence[str]) -> Model:
+    """Write the `model.json` of an export whose files are written, and read it again."""
+    sums = {name: checksum(folder / name) for name in files}
+    facts = {**exported.to_dict(), "files": sums}
+    write_json(folder / MODEL, {**model.description, EXPORT: facts})
+    return read_model(folder)

@@ -1,0 +1,47 @@
+"""Which framework computes: the one that was asked for, or whichever is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from segmentare.errors import MissingPackageError
+
+AUTO = "auto"
+
+#: Title of each framework by its name, which is also that of its package and of our extra; where
+#: both are installed, the first is taken.
+FRAMEWORKS: dict[str, str] = {"torch": "PyTorch", "tensorflow": "TensorFlow"}
+
+
+def installed(framework: str) -> bool:
+    """Tell whether a framework can be imported, without doing it."""
+    return importlib.util.find_spec(framework) is not None
+
+
+def choose_framework(wanted: str = AUTO) -> str:
+    """Return the name of the framework that shall compute.
+
+    Args:
+        wanted: A name from `FRAMEWORKS`, or `auto`: the first that is installed.
+
+    Raises:
+        ValueError: There is none of that name.
+        MissingPackageError: It is not installed, or none is.
+    """
+    if wanted == AUTO:
+        for name in FRAMEWORKS:
+            if installed(name):
+                return name
+        raise MissingPackageError(
+            "This needs PyTorch or TensorFlow, and neither is installed. "
+            "Run: pip install 'segmentare[torch]' or pip install 'segmentare[tensorflow]'"
+        )
+    if wanted not in FRAMEWORKS:
+        known = ", ".join((AUTO, *FRAMEWORKS))
+        raise ValueError(f"The framework must be one of {known}; got {wanted!r}.")
+    if not installed(wanted):
+        raise MissingPackageError(
+            f"This needs {FRAMEWORKS[wanted]}, which is not installed. "
+            f"Run: pip install 'segmentare[{wanted}]'"
+        )
+    return wanted

@@ -1,0 +1,100 @@
+"""The skeleton that a user names: an included one, or one from a TOML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from segmentare.datasets import KEYPOINT_TASKS, open_dataset
+from segmentare.datasets.as_skeleton import as_skeleton
+from segmentare.datasets.files import FileDataset
+from segmentare.datasets.pose_dataset import PoseDataset
+from segmentare.poses import Skeleton
+from segmentare.skeletons import SKELETONS, read_skeleton
+
+Chosen = str | Path | Skeleton
+
+
+def choose_skeleton(given: Chosen) -> Skeleton:
+    """Return a skeleton by the name of an included one or of a TOML file.
+
+    Raises:
+        OSError: The file cannot be opened.
+        ValueError: There is no such skeleton, or the file holds none.
+    """
+    if isinstance(given, Skeleton):
+        return given
+    if str(given) in SKELETONS:
+        return SKELETONS[str(given)]
+    path = Path(given)
+    if path.suffix.lower() != ".toml" and not path.is_file():
+        raise ValueError(
+            f"The skeleton must be one of {', '.join(SKELETONS)}, or a TOML file; got "
+            f"'{given}'. 'segmentare skeletons' lists them."
+        )
+    return read_skeleton(path)
+
+
+def open_as(
+    data: Path, reader: str | None, task: str, skeleton: Skeleton | None = None
+) -> FileDataset:
+    """Open a dataset as `open_dataset` does, its people with the keypoints of `skeleton`.
+
+    Raises:
+        DatasetError: As `open_dataset`.
+        ValueError: The task needs no skeleton, or the data has no keypoint of it.
+    """
+    if skeleton is None:
+        return open_dataset(data, reader, task)
+    check_task(skeleton, task)
+    dataset = open_dataset(data, reader, task, skeleton)
+    return as_skeleton(dataset, skeleton) if isinstance(dataset, PoseDataset) else dataset
+
+
+def check_task(skeleton: Skeleton | None, task: str) -> None:
+    """Refuse a skeleton for a task without keypoints.
+
+    Raises:
+        ValueError: It is one.
+    """
+    if skeleton is not None and task not in KEYPOINT_TASKS:
+        raise ValueError(
+            f"--skeleton is of the tasks {' and '.join(KEYPOINT_TASKS)}; got it with the task "
+            f"'{task}'. Leave it out, or add --task {KEYPOINT_TASKS[0]}."
+        )
+
+
+def skeleton_rows() -> list[dict[str, object]]:
+    """Return the included skeletons as JSON-ready data, with their names."""
+    return [{**skeleton.to_dict(), "name": name} for name, skeleton in SKELETONS.items()]
+
+
+def to_toml(skeleton: Skeleton) -> str:
+    """Return the text of a TOML file that `read_skeleton` reads back to the same skeleton."""
+    names = [_text(name) for name in skeleton.keypoints]
+    pairs = [(k, twin) for k, twin in enumerate(skeleton.swaps) if k < twin]
+    lines = [
+        f"name = {_text(skeleton.name)}",
+        _listed("keypoints", names),
+        _listed("pairs", [f"[{names[a]}, {names[b]}]" for a, b in pairs]),
+        _listed("limbs", [f"[{names[a]}, {names[b]}]" for a, b in skeleton.limbs]),
+        _listed("sigmas", [repr(sigma) for sigma in skeleton.sigmas]),
+        _listed("colors", [f"[{r}, {g}, {b}]" for r, g, b in skeleton.colors]),
+    ]
+    return "\n".join(lines)
+
+
+def _listed(key: str, values: list[str], width: int = 100) -> str:
+    """Return a list that is filled up to the width of a line."""
+    rows = [f"{key} = ["]
+    for value in values:
+        if len(rows) == 1 or len(rows[-1]) + len(value) + 2 > width:
+            rows.append(f"    {value},")
+        else:
+            rows[-1] += f" {value},"
+    return "\n".join([*rows, "]"]) if values else f"{key} = []"
+
+
+def _text(value: str) -> str:
+    """Return a TOML string."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'

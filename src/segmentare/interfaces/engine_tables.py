@@ -1,0 +1,103 @@
+"""What engines and exports are like, as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from segmentare.engines.parity import Parity
+from segmentare.engines.trial import Candidate
+from segmentare.interfaces.benching import Bench
+from segmentare.interfaces.exporting import Export
+from segmentare.interfaces.tables import console
+
+_BENCHED = (
+    "ms p50",
+    "ms p95",
+    "images/s",
+    "x plain",
+    "alike",
+    "file to file ms",
+    "/ maps",
+    "start s",
+    "GB",
+)
+
+
+def print_export(result: Export) -> None:
+    """Print how an export compares with its model."""
+    out = console()
+    title = f"Compared with the model on {result.images}"
+    table = Table("", *(parity.computed for parity in result.parity), title=title)
+    table.title_justify = "left"
+    for name in result.parity[0].largest:
+        values = (f"{parity.largest[name]:.2g}" for parity in result.parity)
+        table.add_row(f"largest difference of the maps '{name}'", *values)
+    table.add_row("pixels or keypoints that differ", *(_differing(p) for p in result.parity))
+    if result.parity[0].score is not None:
+        table.add_row(f"{result.parity[0].score} of the model", *_values(result, "before"))
+        table.add_row(f"{result.parity[0].score} of the export", *_values(result, "after"))
+    for name in sorted({name for parity in result.parity for name in parity.milliseconds}):
+        found = (parity.milliseconds.get(name) for parity in result.parity)
+        table.add_row(f"ms per image, {name}", *("" if v is None else f"{v:.1f}" for v in found))
+    out.print(table)
+    out.print(f"Export: {result.folder} ({result.megabytes:.1f} MB)", markup=False, soft_wrap=True)
+
+
+def print_bench(result: Bench) -> None:
+    """Print what every engine is like."""
+    height, width = result.size
+    title = f"Maps of one image, input {height} x {width}; file to file: {result.images}"
+    table = Table("engine", "precision", title=title, title_justify="left")
+    for column in _BENCHED:
+        table.add_column(column, justify="right")
+    for row in result.rows:
+        if row.reason:
+            table.add_row(row.engine, row.precision, row.reason)
+            continue
+        table.add_row(
+            row.engine,
+            row.precision,
+            _number(row.p50, 1),
+            _number(row.p95, 1),
+            _number(row.rate, 1),
+            _number(row.times, 2),
+            "" if row.alike is None else f"{100 * row.alike:.3f} %",
+            _number(row.file_to_file, 1),
+            _number(row.overhead, 2),
+            _number(row.start, 1),
+            _number(row.memory, 2),
+        )
+    out = console()
+    out.print(table)
+    facts = result.facts
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    out.print(f"{facts['processor']}, {facts['cores']} cores; {versions}; {facts['when']}.")
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def print_trial(rows: Sequence[Candidate], chosen: tuple[str, str]) -> None:
+    """Print what a trial of engines found."""
+    table = Table("engine", "precision", title="Engines", title_justify="left")
+    for column in ("ms per image", "pixels alike"):
+        table.add_column(column, justify="right")
+    table.add_column("", overflow="fold")
+    for row in rows:
+        remark = "chosen" if (row.engine, row.precision) == chosen else row.reason
+        time = "" if row.milliseconds is None else f"{row.milliseconds:.1f}"
+        share = "" if row.alike is None else f"{100 * row.alike:.3f} %"
+        table.add_row(row.engine, row.precision, time, share, remark)
+    console().print(table)
+
+
+def _differing(parity: Parity) -> str:
+    return f"{parity.differ} of {parity.pixels}"
+
+
+def _values(result: Export, name: str) -> list[str]:
+    values = (getattr(parity, name) for parity in result.parity)
+    return ["" if value is None else f"{value:.4f}" for value in values]

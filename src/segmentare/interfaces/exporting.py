@@ -1,0 +1,236 @@
+"""`segmentare export`: a model for other runtimes, which is run and compared before it is kept."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segmentare.checkpoint import write_bytes, write_json
+from segmentare.engines import ENGINES, Engine, Settings
+from segmentare.engines.loading import Wanted, open_model
+from segmentare.engines.parity import LOSS, Parity, compare, measure, plain_torch
+from segmentare.engines.trial import first_batch
+from segmentare.errors import MissingPackageError, ModelError
+from segmentare.exporters import export as write_export
+from segmentare.exporters import find_exporter
+from segmentare.exporters.quantizing import check_quantizing, quantize
+from segmentare.interfaces.display import Display
+from segmentare.interfaces.example_images import Examples, examples_from
+from segmentare.interfaces.machine import describe_machine, now
+from segmentare.models import PARITY, Model, read_model
+
+COMPARED = 24  #: images that an export is compared on
+CALIBRATED = 64  #: images that int8 is calibrated on
+
+README = "README.md"
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What is exported, and how it is checked.
+
+    Attributes:
+        data: Dataset or images to compare on; `None` compares on noise.
+        reader: Of the dataset.
+        images: To compare on, at most.
+        int8: Quantize to 8-bit integers.
+        calibrate: Images to calibrate int8 on, at most.
+        most_lost: How much of the main score int8 may cost.
+        flips: Predictions of the export average four mirrors of the image.
+        overwrite: Replace an earlier export.
+    """
+
+    data: Path | None = None
+    reader: str | None = None
+    images: int = COMPARED
+    int8: bool = False
+    calibrate: int = CALIBRATED
+    most_lost: float = LOSS
+    flips: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Export:
+    """A finished export.
+
+    Attributes:
+        folder: What `segmentare.load` and `segmentare predict` take.
+        megabytes: Size of the network's files.
+        images: What it was compared on.
+        parity: What the comparison found, for each runtime that opens it here.
+    """
+
+    folder: Path
+    megabytes: float
+    images: str
+    parity: tuple[Parity, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {
+            "folder": str(self.folder),
+            "megabytes": round(self.megabytes, 2),
+            "images": self.images,
+            "parity": [parity.to_dict() for parity in self.parity],
+        }
+
+
+def export(
+    run: str | Path,
+    to: str,
+    out: str | Path | None = None,
+    options: ExportOptions | None = None,
+    display: Display | None = None,
+) -> Export:
+    """Write a model for another runtime, run it, compare it with the model, and keep it if it fits.
+
+    Args:
+        run: What a training left.
+        to: Name of the format.
+        out: A new folder; `None`: beside the run, with the format behind its name.
+        options: What is exported, and how it is checked.
+        display: Where progress is shown; `None` shows nothing.
+
+    Raises:
+        ModelError: The model is damaged, cannot be written in this format, or what was written
+            answers otherwise than the model: then nothing is kept.
+        MissingPackageError: A package that is needed is not installed.
+        DatasetError: There are no images to compare on.
+        FileExistsError: `out` is there already.
+        ValueError: There is no such format, it cannot be quantized, or the images do not suit.
+    """
+    options, display = options or ExportOptions(), display or Display(quiet=True)
+    model, title = read_model(run), find_exporter(to).title
+    if options.int8:
+        check_quantizing(to)
+        if options.data is None:
+            raise ValueError("To quantize to int8, images are needed to calibrate on. Give --data.")
+    readers = _readers(to, int8=options.int8)
+    target = _target(model, to, out, options)
+    calibrating = options.calibrate if options.int8 else 0
+    examples = examples_from(model, options.data, options.reader, options.images, calibrating)
+    if options.data is None:
+        display.warn("Compared on noise only; give --data for real images and for scores.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
+        folder = Path(temporary) / "export"
+        display.say(f"Writing {title} ...")
+        made = write_export(model, to, folder, flips=options.flips)
+        if options.int8:
+            display.say(f"Quantizing on {len(examples.calibrating)} images ...")
+            made = quantize(made, examples.calibrating)
+        display.say(f"Comparing on {examples.where} ...")
+        found = tuple(_compared(model, made, engine, examples) for engine in readers)
+        result = Export(target, _megabytes(made), examples.where, found)
+        _refuse_mismatch(found, options.most_lost)
+        write_json(folder / PARITY, _report(result))
+        write_bytes(folder / README, _readme(made, result).encode())
+        if target.exists():
+            shutil.rmtree(target)
+        folder.replace(target)
+    return result
+
+
+def _readers(to: str, *, int8: bool) -> list[Engine]:
+    """Return the engines that are installed and open the format."""
+    able = [e for e in ENGINES.values() if to in e.formats and (e.int8 or not int8)]
+    found = [engine for engine in able if engine.installed]
+    if not found:
+        ways = " or ".join(f"pip install 'segmentare[{engine.extra}]'" for engine in able)
+        raise MissingPackageError(
+            f"To check what is exported, {' or '.join(e.package for e in able)} must be installed. "
+            f"Run: {ways}"
+        )
+    return found
+
+
+def _target(model: Model, to: str, out: str | Path | None, options: ExportOptions) -> Path:
+    name = f"{model.folder.resolve().name}-{to}{'-int8' * options.int8}"
+    target = Path(out) if out is not None else model.folder.resolve().parent / name
+    if target.exists():
+        ours = (target / PARITY).is_file() or (target.is_dir() and not any(target.iterdir()))
+        if not options.overwrite or not ours:
+            hint = " or --overwrite" if ours else "; it is no export, so it is not replaced"
+            raise FileExistsError(f"{str(target)!r} is there already. Give another --out{hint}.")
+    return target
+
+
+def _compared(model: Model, made: Model, engine: Engine, examples: Examples) -> Parity:
+    """Compare an export with its model in the same precision, and time both."""
+    precision = engine.computes(made)[0]
+    exported = open_model(made.folder, Wanted(engine.name, precision, "cpu"))
+    truth = open_model(
+        model.folder, Wanted("torch", "f32", "cpu"), flips=exported.predictor.flips
+    ).predictor
+    parity = compare(truth, exported.predictor, examples.compared)
+    functions = {"torch f32": plain_torch(model), parity.computed: exported.predictor.maps_of}
+    if parity.computed == "torch f32":
+        functions = {"torch f32": exported.predictor.maps_of}
+    parity.milliseconds = measure(functions, first_batch(model, examples.compared[0].image))
+    return parity
+
+
+def _refuse_mismatch(found: tuple[Parity, ...], most_lost: float) -> None:
+    for parity in found:
+        complaint = parity.complaint(most_lost)
+        if complaint:
+            raise ModelError(
+                f"What was exported must answer as the model does; computed by {parity.computed}, "
+                f"{complaint}. Nothing was kept; predict with --engine torch, or export to another "
+                "format."
+            )
+
+
+def _megabytes(made: Model) -> float:
+    names = made.exported.files if made.exported else ()
+    return sum((made.folder / name).stat().st_size for name in names) / 1e6
+
+
+def _report(result: Export) -> dict[str, Any]:
+    found = {name: value for name, value in result.to_dict().items() if name != "folder"}
+    return {"when": now(), "machine": describe_machine(), "cores": Settings().cores, **found}
+
+
+def _readme(made: Model, result: Export) -> str:
+    """Return a text on how to use the folder, with and without this package."""
+    preprocessing = made.preprocessing
+    heads = ", ".join(f"`{head.name}` ({head.channels}, {head.kind})" for head in made.task.heads)
+    lines = [
+        f"# A {made.task.name} model for {made.format}",
+        "",
+        "Made by `segmentare export`. `model.json` holds the task, its thresholds and categories,",
+        f"and how images become input; `{PARITY}` how this network was compared with its model.",
+        "",
+        "    pip install segmentare "
+        + " ".join(sorted({ENGINES[p.computed.split()[0]].package for p in result.parity})),
+        "    segmentare predict THIS_FOLDER images --out masks",
+        "",
+        "    import segmentare",
+        '    found = segmentare.load("THIS_FOLDER").predict(segmentare.read_image("image.jpg"))',
+        "",
+        f"The network alone (`{made.file.name}`) takes float32 of shape (N, H, W, C), sides",
+        f"multiples of {made.exported.multiple if made.exported else 1}, with",
+        f"(pixel - {list(preprocessing.mean)}) / {list(preprocessing.std)} in each channel.",
+        "It returns maps after their activation, (N, channels, H / stride, W / stride):",
+        f"{heads}.",
+        "",
+        "Compared on " + result.images + ":",
+        "",
+    ]
+    lines += [f"- {sentence(parity)}" for parity in result.parity]
+    return "\n".join(lines) + "\n"
+
+
+def sentence(parity: Parity) -> str:
+    """Say in one line what a comparison found."""
+    text = (
+        f"{parity.computed}: {parity.differ} of {parity.pixels} pixels (or keypoints) differ, "
+        f"maps by at most {max(parity.largest.values(), default=0):.2g}"
+    )
+    if parity.before is not None and parity.after is not None:
+        text += f"; {parity.score} {parity.before:.4f} before, {parity.after:.4f} after"
+    return f"{text}; {parity.speedup:.1f} times as fast as PyTorch in float32."

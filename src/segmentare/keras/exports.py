@@ -1,0 +1,176 @@
+"""A model folder's network as a SavedModel, and back as a function to maps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from segmentare.errors import ModelError
+from segmentare.geometry import Image
+from segmentare.keras.inference import MapsFunction, Restored, finite
+from segmentare.keras.serving import CONTENT, Served
+from segmentare.prediction.predictor import Predictor, Reading
+from segmentare.prediction.preprocessing import Preprocessing
+from segmentare.tasks import task_from_dict
+from segmentare.tasks.base import Head, Maps
+
+EXPORT = "export"  #: entry of `model.json` that only exports have
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def write_savedmodel(found: Restored, folder: Path) -> tuple[str, ...]:
+    """Write a SavedModel into a folder; see `serving.Served` for its two signatures.
+
+    Returns:
+        The files, the one with the graph first, as paths within the folder.
+    """
+    served = Served(found.network, found.task, found.preprocessing)
+    tf.saved_model.save(served, str(folder), served.signatures())
+    written = (path for path in folder.rglob("*") if path.is_file())
+    names = sorted(str(path.relative_to(folder)) for path in written)
+    return tuple(sorted(names, key=lambda name: name != "saved_model.pb"))
+
+
+def open_savedmodel(folder: Path, heads: tuple[Head, ...]) -> MapsFunction:
+    """Return the function from normalized images (N, H, W, C) to maps of a SavedModel.
+
+    Raises:
+        ModelError: It is damaged, or not one of ours.
+    """
+    loaded = _load_savedmodel(folder)
+    run = loaded.signatures["maps"]
+
+    def maps_of(images: NDArray[np.float32]) -> Maps:
+        return _channels_first(run(images=tf.constant(images)), heads)
+
+    maps_of.__dict__["loaded"] = loaded  # the signatures do not keep its variables alive
+    return maps_of
+
+
+def open_serving(folder: Path) -> Any:  # noqa: ANN401  a function
+    """Return the function from pixels (N, H, W, C) to arrays by name that a server would call.
+
+    Raises:
+        ModelError: It is damaged, or not one of ours.
+    """
+    loaded = _load_savedmodel(folder)
+    run = loaded.signatures["serving_default"]
+
+    def serve(images: NDArray[Any]) -> Arrays:
+        return {name: value.numpy() for name, value in run(images=tf.constant(images)).items()}
+
+    serve.__dict__["loaded"] = loaded
+    return serve
+
+
+def _load_savedmodel(folder: Path) -> Any:  # noqa: ANN401  TensorFlow's
+    try:
+        loaded = tf.saved_model.load(str(folder))
+    except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        raise ModelError(
+            f"{str(folder)!r} must hold a SavedModel; it is damaged. Copy the folder again, or "
+            "export the model again."
+        ) from error
+    if not {"serving_default", "maps"} <= set(loaded.signatures):
+        raise ModelError(
+            f"The SavedModel in {str(folder)!r} must have the signatures serving_default and maps; "
+            f"it has {sorted(loaded.signatures)}. Export the model again."
+        )
+    return loaded
+
+
+def _channels_first(outputs: dict[str, Any], heads: tuple[Head, ...]) -> Maps:
+    found = {head.name: np.asarray(outputs[head.name]) for head in heads}
+    return finite({n: np.ascontiguousarray(v.transpose(0, 3, 1, 2)) for n, v in found.items()})
+
+
+class Server:
+    """What calls `serving_default` of a SavedModel, as a server would, and decodes what it says.
+
+    Args:
+        predictor: Of the same model; only what decodes is used of it.
+        folder: Of the SavedModel.
+        stride: Of the network.
+    """
+
+    def __init__(self, predictor: Predictor[Any], folder: Path, stride: int) -> None:
+        self.task = predictor.task
+        self._predictor, self._stride = predictor, stride
+        self._serve = open_serving(folder)
+
+    def read(self, image: Image) -> Reading:
+        """Return the maps of an image (H, W, C) of any size."""
+        preprocessing = self._predictor.preprocessing
+        preprocessing.check(image)
+        found = self._serve(image[None])
+        frame = preprocessing.frame((image.shape[0], image.shape[1]))
+        rows, columns = found.pop(CONTENT, frame.content)
+        frame = replace(frame, content=(int(rows), int(columns)))
+        maps = {name: np.moveaxis(values[0], -1, 0) for name, values in found.items()}
+        return Reading(maps, self._stride if self.task.coarse else 1, frame)
+
+    def decode(self, reading: Reading) -> Any:  # noqa: ANN401  any annotation
+        """Return what a reading shows."""
+        return self._predictor.decode(reading)
+
+
+def load_export(folder: Path, description: Mapping[str, Any], *, flips: bool) -> Predictor[Any]:
+    """Load a folder of `segmentare export`, ready to predict.
+
+    Args:
+        folder: The export.
+        description: Its `model.json`, read.
+        flips: Average over four mirrors of the image.
+
+    Raises:
+        ModelError: It is damaged, or its format is none of TensorFlow's.
+    """
+    try:
+        said = description[EXPORT]
+        sums = {str(name): str(content) for name, content in said["files"].items()}
+        task, format_ = task_from_dict(description["task"]), str(said["format"])
+        preprocessing = Preprocessing.from_dict(description["preprocessing"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"model.json in {str(folder)!r} must describe task, preprocessing and export; "
+            f"{error} is missing or wrong. Copy the folder again, or export the model again."
+        ) from error
+    _verify(folder, sums)
+    if format_ == "savedmodel":
+        maps_of = open_savedmodel(folder, task.heads)
+    else:
+        raise ModelError(
+            f"TensorFlow opens exports to savedmodel; {str(folder)!r} is one to "
+            f"{format_!r}. Predict with the runtime that it was made for."
+        )
+    return Predictor(maps_of, task, preprocessing, flips)
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _verify(folder: Path, sums: Mapping[str, str]) -> None:
+    """Stop unless files are those that were written: damaged weights answer without a complaint."""
+    for name, content in sums.items():
+        path = folder / name
+        if not path.is_file():
+            raise ModelError(
+                f"An exported folder must hold {name!r}; {str(folder)!r} does not. "
+                "Copy the folder again, or export the model again."
+            )
+        if checksum(path) != content:
+            raise ModelError(
+                f"{str(path)!r} must have the checksum that model.json names; it is damaged or of "
+                "another export. Copy the folder again, or export the model again."
+            )

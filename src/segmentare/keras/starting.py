@@ -1,0 +1,42 @@
+"""What has to be settled before TensorFlow and Keras are imported for the first time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Keep the lines that TensorFlow greets every import with off the error stream.
+
+    They speak of processors and of graphics cards that are not there, are written by its C++ part
+    and heed no setting before the import is over. Where the import fails they are shown after all,
+    and also to whoever has set TF_CPP_MIN_LOG_LEVEL.
+    """
+    # Keras asks for its backend when it is first imported.
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if _LEVEL in os.environ:
+        yield
+        return
+    os.environ[_LEVEL] = "3"
+    try:
+        before = os.dup(2)
+    except OSError:  # the error stream is closed, as in a service
+        yield
+        return
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(before, said.read())
+            raise
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
