@@ -124,6 +124,7 @@ def _options(options: TrainOptions) -> Options:
         resume=options.get("resume", False),
         overwrite=options.get("overwrite", False),
         skip_broken=options.get("skip_broken", False),
+        devices=options.get("devices"),
         skeleton=_skeleton(options.get("skeleton"), options.get("task", "semantic")),
         framework=options.get("framework", AUTO),
     )
@@ -262,19 +263,21 @@ def predict(
         large=options.get("large", LARGE),
         film=film,
     )
+    sources = [images] if isinstance(images, str | Path | int) else images
+    flips, refine = options.get("flips"), options.get("refine", False)
+    wanted = Wanted(
+        options.get("engine", "auto"),
+        options.get("precision"),
+        framework=options.get("framework", "auto"),
+    )
+    display = display or Display()
+    if ray := options.get("ray"):
+        from segmentare.interfaces.bulk import Job, predict_on_ray
+
+        job = Job(Path(run), Path(out), outputs, flips=flips, refine=refine, wanted=wanted)
+        return predict_on_ray(job, sources, ray, display)
     return predicting.predict(
-        run,
-        [images] if isinstance(images, str | Path | int) else images,
-        out,
-        outputs,
-        flips=options.get("flips"),
-        refine=options.get("refine", False),
-        wanted=Wanted(
-            options.get("engine", "auto"),
-            options.get("precision"),
-            framework=options.get("framework", "auto"),
-        ),
-        display=display or Display(),
+        run, sources, out, outputs, flips=flips, refine=refine, wanted=wanted, display=display
     )
 
 

@@ -208,6 +208,12 @@ def _train(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     command.add_argument(
         "--allow-duplicates", action="store_true", help="accept the same image in two parts"
     )
+    command.add_argument(
+        "--devices",
+        type=int,
+        metavar="N",
+        help="train with N processes: one per GPU, or sharing the cores (1, or torchrun's)",
+    )
     command.add_argument("--skip-broken", action="store_true", help="leave unusable images out")
     command.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     command.add_argument("--overwrite", action="store_true", help="replace the run in RUN")

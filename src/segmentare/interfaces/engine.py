@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +12,9 @@ from segmentare.errors import ModelError
 from segmentare.frameworks import AUTO, FRAMEWORKS, choose_framework
 from segmentare.plan import Plan
 from segmentare.training.engine import Engine
+from segmentare.training.processes import LAUNCHED, Processes
+
+_WORKER = "segmentare.interfaces.working"  # what further processes run
 
 
 def load_engine(framework: str) -> Any:  # noqa: ANN401  a class that is an `Engine`
@@ -20,6 +26,29 @@ def load_engine(framework: str) -> Any:  # noqa: ANN401  a class that is an `Eng
     from segmentare.training.torch_engine import TorchEngine
 
     return TorchEngine
+
+
+@contextmanager
+def processes_for(devices: int | None) -> Iterator[Processes]:
+    """Train with several processes, if that is wanted or `torchrun` started several.
+
+    Args:
+        devices: How many on this machine; `None`: as many as were started, else one.
+
+    Raises:
+        MissingPackageError: There shall be several, and PyTorch is not installed.
+        ValueError: There cannot be so many.
+        ChildProcessError: Another process ended too early.
+        SystemExit: In all processes but the first, when they are done or something failed.
+    """
+    if devices in {None, 1} and LAUNCHED not in os.environ:
+        yield Processes()
+        return
+    choose_framework("torch")
+    from segmentare.training.torch_processes import together
+
+    with together(devices, _WORKER) as processes:
+        yield processes
 
 
 def framework_of(wanted: str, earlier: Plan | None) -> str:

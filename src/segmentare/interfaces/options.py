@@ -43,6 +43,7 @@ class TrainOptions(TypedDict, total=False):
         by: Label column that all parts get their share of.
         groups: Column, or pattern on names, of what never lies in two parts.
         allow_duplicates: Accept the same image in two parts.
+        devices: Processes that train together (1, or what `torchrun` started).
         skip_broken: Leave unusable images out.
         resume: Go on with a run that was stopped.
         overwrite: Replace the run in `out`.
@@ -75,6 +76,7 @@ class TrainOptions(TypedDict, total=False):
     by: str | None
     groups: str | None
     allow_duplicates: bool
+    devices: int | None
     skip_broken: bool
     resume: bool
     overwrite: bool
@@ -98,6 +100,7 @@ class PredictOptions(TypedDict, total=False):
         skeleton: Name of an included skeleton, or a TOML file: the keypoints that are written and
             drawn instead of the model's.
         flips: Average over four mirrors of each image.
+        ray: Predict images with many processes on Ray: "local", or the address of a cluster.
         engine: What computes the model: "auto", "torch", "openvino" or "onnx" ("auto").
         precision: "f32", "bf16" or "int8"; left out, the fastest that is right, of one engine f32.
         framework: What computes: "torch", "tensorflow" or "auto", whichever is installed ("auto").
@@ -121,6 +124,7 @@ class PredictOptions(TypedDict, total=False):
     refine: bool
     skeleton: Folder | Skeleton | None
     flips: bool | None
+    ray: str | None
     engine: str
     precision: str | None
     framework: str

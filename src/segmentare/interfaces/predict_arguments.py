@@ -14,6 +14,7 @@ EXAMPLES = """\
   segmentare predict cells_run slides --out found --overlay --pixel-size 0.5 --unit um
   segmentare predict people_run team.jpg --out people --overlay --openpose 18
   segmentare predict people_run match.mp4 --out match --first 100 --last 400 --step 2
+  segmentare predict run archive --out masks --ray
   segmentare predict people_run 0 --out me"""
 
 
@@ -28,6 +29,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
     command.add_argument("--flips", action="store_true", help="average four mirrors of each image")
+    command.add_argument(
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="predict images with many processes on Ray: on this machine, or on the cluster at "
+        "ADDRESS (host:port, ray://host:port, auto)",
+    )
     add_engine(command)
     command.add_argument("--overwrite", action="store_true", help="replace earlier results")
     command.add_argument(

@@ -99,7 +99,7 @@ def predict(  # noqa: PLR0913  one argument per option of the command line
         skeleton=outputs.skeleton,
         overwrite=outputs.overwrite,
     )
-    places, videos = _sort(images)
+    places, videos = sort_sources(images)
     outputs.check_sources(images=bool(places) or not videos, videos=bool(videos))
     _ = outputs.scale  # complains where it cannot be used
     opened = open_model(
@@ -114,7 +114,7 @@ def predict(  # noqa: PLR0913  one argument per option of the command line
         predictor = look_again(predictor)
     result = Predictions()
     if places or not videos:
-        _Images(predictor, Path(run), out, outputs, display, opened.why).predict(places, result)
+        Images(predictor, Path(run), out, outputs, display, opened.why).predict(places, result)
     alone = len(videos) == 1 and not places
     for video in videos:
         try:
@@ -126,7 +126,7 @@ def predict(  # noqa: PLR0913  one argument per option of the command line
     return result
 
 
-def _sort(sources: Sequence[str | Path | int]) -> tuple[list[Path], list[Path]]:
+def sort_sources(sources: Sequence[str | Path | int]) -> tuple[list[Path], list[Path]]:
     """Return the images and folders, and the videos and cameras, among what was given.
 
     Raises:
@@ -147,7 +147,7 @@ def _sort(sources: Sequence[str | Path | int]) -> tuple[list[Path], list[Path]]:
 
 
 @dataclass(frozen=True)
-class _Images:
+class Images:
     """Predicts images: the next is read, and the last one written, while the network runs."""
 
     predictor: Predictor[Any]
@@ -160,7 +160,7 @@ class _Images:
     def predict(self, places: Sequence[Path], result: Predictions) -> None:
         """Predict the images at some places; what was done, also up to a Ctrl-C, goes there."""
         found, task = find_images(places), self.predictor.task
-        _refuse_existing(self.out, found, self.outputs, self.predictor)
+        refuse_existing(self.out, found, self.outputs, self.predictor)
         self.display.say(self.why)
         writer = writer_for(self.out, task, self.outputs)
         self.out.mkdir(parents=True, exist_ok=True)
@@ -170,19 +170,19 @@ class _Images:
                 self.display.bar("Predicting", len(found)) as bar,
                 WriteBehind(result.rows.append) as behind,
             ):
-                for (stem, path), source in read_ahead(found.items(), self._open):
+                for (stem, path), source in read_ahead(found.items(), self.open):
                     bar.advance()
                     try:
-                        write = self._look(source.result(), stem, path, writer, bar)
+                        write = self.look(source.result(), stem, path, writer, bar)
                     except (DatasetError, ValueError) as error:
                         result.failed.append((str(path), str(error)))
                         continue
                     behind.submit(write)
         finally:  # also after Ctrl-C, for what is written until then
-            _write_lines(self.out / LINES, result.rows)
+            write_lines(self.out / LINES, result.rows)
             writer.finish()
 
-    def _open(self, source: tuple[str, Path]) -> Image | Windows:
+    def open(self, source: tuple[str, Path]) -> Image | Windows:
         """Decode an image, or open it where it is large."""
         limit = 1e6 * self.outputs.large
         windows = open_large(source[1], limit)
@@ -191,7 +191,7 @@ class _Images:
         image = read_image(source[1])
         return WholeImage(image, source[1].name) if image[..., 0].size > limit else image
 
-    def _look(
+    def look(
         self, source: Image | Windows, stem: str, path: Path, writer: Writer, bar: Bar
     ) -> Callable[[], dict[str, Any]]:
         """Predict an image and return how to write it, which gives its line."""
@@ -221,7 +221,7 @@ def writer_for(out: Path, task: Task[Any], outputs: Outputs) -> Writer:
     return MaskWriter(out, task, outputs)
 
 
-def _write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write a JSON line per image; those of earlier calls stay, unless they were replaced."""
     again = {_result_of(row) for row in rows}
     earlier = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
@@ -278,9 +278,14 @@ def _is_mask(path: Path, root: Path) -> bool:
     return any(f.name == "masks" and f.with_name("images").is_dir() for f in above)
 
 
-def _refuse_existing(
+def refuse_existing(
     out: Path, found: dict[str, Path], outputs: Outputs, predictor: Predictor[Any]
 ) -> None:
+    """Stop before the results of an earlier call would be replaced.
+
+    Raises:
+        FileExistsError: One is there, and `outputs.overwrite` is false.
+    """
     if outputs.overwrite:
         return
     heads = [head.name for head in predictor.task.heads]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,10 +20,11 @@ from segmentare.batches import Batches, prepare
 from segmentare.checkpoint import MODEL, WEIGHTS, save_model, write_json
 from segmentare.datasets.as_people import one_sided
 from segmentare.datasets.base import Dataset, Record
+from segmentare.datasets.files import FileDataset
 from segmentare.errors import DatasetError, ModelError
 from segmentare.interfaces.chosen_skeletons import open_as
 from segmentare.interfaces.display import Display, duration
-from segmentare.interfaces.engine import framework_of, load_engine, started
+from segmentare.interfaces.engine import framework_of, load_engine, processes_for, started
 from segmentare.interfaces.loading import Loaded, load
 from segmentare.interfaces.logs import NAME as LOG
 from segmentare.interfaces.logs import Log
@@ -37,6 +39,7 @@ from segmentare.prediction.predictor import Predictor
 from segmentare.tasks import TASKS
 from segmentare.training.engine import MapsFunction
 from segmentare.training.loop import BEST, Training
+from segmentare.training.processes import Processes
 from segmentare.training.state import STATE
 from segmentare.training.tuning import score_on, tune
 from segmentare.wishes import Wishes
@@ -67,36 +70,56 @@ def train(
         ModelError: There is nothing to resume, or starting weights do not fit.
         FileExistsError: `out` holds a run and neither `resume` nor `overwrite` is set.
         MissingPackageError: The framework, or any, is not installed.
+        ChildProcessError: One of several processes ended too early.
+        SystemExit: In all processes but the first, at the end of the training.
+    """
+    options = options or Options()
+    wanted = (Path(data), Path(out), wishes or Wishes(), options)
+    with processes_for(options.devices) as processes:
+        return train_with(processes, wanted, display)
+
+
+def train_with(
+    processes: Processes,
+    wanted: tuple[Path, Path, Wishes, Options] | None = None,
+    display: Display | None = None,
+) -> Run:
+    """Train with the processes that there are.
+
+    Args:
+        processes: All of them must call this function; it returns in the first one only.
+        wanted: Data, folder of the run, wishes and options; those of the first process count.
+        display: Where progress is shown; only that of the first process is used.
+
+    Raises:
+        ValueError: Nothing is wanted.
     """
     began = time.perf_counter()
-    display, out = display or Display(quiet=True), Path(out)
-    options, wishes = options or Options(), wishes or Wishes()
-    _check_folder(out, options)
+    wanted = processes.decide(lambda: wanted)
+    if wanted is None:
+        raise ValueError("The first process must say what shall be trained; it said nothing.")
+    data, out, wishes, options = wanted
+    display = display if display and processes.first else Display(quiet=True)
+    processes.decide(lambda: _check_folder(out, options))
     if wishes.code and options.task not in {"instance", "pose"}:
         raise ValueError(
             f"--code is of the tasks instance and pose; got it with the task '{options.task}'. "
             "Leave it out, or add --task instance."
         )
-    earlier = _read_plan(out / PLAN) if options.resume else None
-    framework = framework_of(options.framework, earlier)
+    earlier = processes.decide(lambda: _read_plan(out / PLAN) if options.resume else None)
+    framework = processes.decide(lambda: framework_of(options.framework, earlier))
     engine_of = load_engine(framework)
-    dataset = open_as(Path(data), options.reader, options.task, _skeleton(out, options))
+    dataset = open_as(data, options.reader, options.task, _skeleton(earlier, options))
     display.say(f"Data: {dataset.layout}")
     loaded = load(dataset, dataset.records, display)
     _check_data(dataset, loaded, options, display)
-    parts = choose_parts(
-        dataset, loaded, options.splitting, display, out if options.resume else None
+    before = out if options.resume else None
+    parts = processes.decide(
+        partial(choose_parts, dataset, loaded, options.splitting, display, before)
     )
-    if earlier is not None:
-        plan = earlier
-    else:
-        task = TASKS[options.task].from_categories(dataset.categories, dataset.skeleton)
-        speed = USUAL_SPEED
-        if wishes.steps is None and wishes.size is None:
-            speed = engine_of.speed(wishes.spec, task.heads)
-        some = _some(loaded, parts.train)
-        plan = make_plan(some, len(parts.train), task, wishes, options.start, speed)
-        plan = replace(plan, framework=framework)
+    made = partial(_first_plan, dataset, loaded, parts, wishes, options, framework)
+    plan = earlier or processes.decide(made)
+    plan = processes.fit(plan, wishes.batch)
     task = plan.task
     engine = engine_of(plan.spec, task.heads, plan.seed)
     if not options.resume:  # the state holds all weights, and what they started from may be gone
@@ -112,23 +135,50 @@ def train(
         plan.seed,
     )
     if not options.resume:
-        plan = time_plan(
-            plan, batches, engine, time.perf_counter() - began, chosen=wishes.precision
+        mine, gone = processes.share(batches), time.perf_counter() - began
+        plan = processes.decide(
+            partial(time_plan, plan, mine, engine, gone, chosen=wishes.precision)
         )
-        known = options.start in {"default", "none", ""}
-        before = () if known else read_seen(Path(options.start)).parts
-        _clear(out)
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(out / PLAN, plan.to_dict())
-        write_split_file(out, parts.by_part(), loaded.contents, parts.how, before)
+        if processes.first:
+            _write_plan(out, plan, parts, loaded, options.start)
     for line in plan.reasons:
         display.say(line)
-    del loaded
+    del loaded, made
     training = Training(plan, engine, batches, _validation(samples[1], plan), out)
-    training.spent = time.perf_counter() - began
+    processes.lead(engine)
+    training.processes, training.spent = processes, time.perf_counter() - began
     with stop_on_signal(training, display):
-        stopped = _run(training, Log(out, plan, task.headline), display, resume=options.resume)
+        log = Log(out, plan, task.headline) if processes.first else None
+        stopped = _run(training, log, display, resume=options.resume)
+        processes.leave()
         return _finish(training, dataset, parts, samples[1], began, stopped=stopped)
+
+
+def _first_plan(
+    dataset: FileDataset,
+    loaded: Loaded,
+    parts: Parts,
+    wishes: Wishes,
+    options: Options,
+    framework: str,
+) -> Plan:
+    task = TASKS[options.task].from_categories(dataset.categories, dataset.skeleton)
+    speed = USUAL_SPEED
+    if wishes.steps is None and wishes.size is None:
+        speed = load_engine(framework).speed(wishes.spec, task.heads)
+    some = _some(loaded, parts.train)
+    plan = make_plan(some, len(parts.train), task, wishes, options.start, speed)
+    return replace(plan, framework=framework)
+
+
+def _write_plan(out: Path, plan: Plan, parts: Parts, loaded: Loaded, start: str) -> None:
+    """Write what a killed run goes on with, in place of the run that was there."""
+    known = start in {"default", "none", ""}
+    seen = () if known else read_seen(Path(start)).parts
+    _clear(out)
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / PLAN, plan.to_dict())
+    write_split_file(out, parts.by_part(), loaded.contents, parts.how, seen)
 
 
 def _check_folder(out: Path, options: Options) -> None:
@@ -162,11 +212,11 @@ def _clear(out: Path) -> None:
     shutil.rmtree(out / "tensorboard", ignore_errors=True)
 
 
-def _skeleton(out: Path, options: Options) -> Skeleton | None:
+def _skeleton(earlier: Plan | None, options: Options) -> Skeleton | None:
     """Return the wanted skeleton; that of a resumed run is what it was."""
-    if not options.resume:
+    if earlier is None:
         return options.skeleton
-    given: Skeleton | None = getattr(_read_plan(out / PLAN).task, "skeleton", None)
+    given: Skeleton | None = getattr(earlier.task, "skeleton", None)
     return given
 
 
@@ -240,13 +290,14 @@ def _validation(samples: list[Sample[Any]], plan: Plan) -> Any:  # noqa: ANN401 
     return validate
 
 
-def _run(training: Training, log: Log, display: Display, *, resume: bool) -> bool:
+def _run(training: Training, log: Log | None, display: Display, *, resume: bool) -> bool:
     """Run the loop under a progress bar; return whether it was stopped by Ctrl-C."""
-    began, name = time.perf_counter() - training.spent, log.headline
+    began, name = time.perf_counter() - training.spent, training.plan.task.headline
     with display.bar("Training", training.plan.steps) as bar:
         note = ""
         for step in training.run(resume=resume):
-            log.write(step)
+            if log is not None:
+                log.write(step)
             if step.score is not None:
                 note = f"validation {name} {step.score:.3f}"
                 if not display.console.is_terminal:
@@ -255,7 +306,8 @@ def _run(training: Training, log: Log, display: Display, *, resume: bool) -> boo
                         f"loss {step.loss:.3f}, {note}{' (best)' if step.best else ''}"
                     )
             bar.show(step.step, step.steps, f"loss {step.loss:.3f} {note}")
-    log.close()
+    if log is not None:
+        log.close()
     training.spent = time.perf_counter() - began
     return training.stop
 
@@ -311,6 +363,7 @@ def _finish(
         "interrupted": stopped,
         "machine": describe_machine(),
         "peak_memory_gb": peak_memory_gb(),
+        "processes": training.processes.count,
         "steps": training.step,
         "clock": {what: round(seconds, 2) for what, seconds in training.clock.items()},
         "data": {

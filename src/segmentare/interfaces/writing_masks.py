@@ -32,6 +32,12 @@ class Writer(Protocol):
     def write(self, stem: str, path: Path, image: Image, found: Any) -> dict[str, Any]:  # noqa: ANN401
         """Write the files of one image and return its line of `predictions.jsonl`."""
 
+    def tell(self, stem: str, path: Path) -> dict[str, Any]:
+        """Return what the tables hold of an image, to be heard by the writer of another process."""
+
+    def hear(self, stem: str, path: Path, told: dict[str, Any]) -> None:
+        """Take an image that another process wrote into the tables."""
+
     def finish(self) -> None:
         """Write the tables."""
 
@@ -60,6 +66,15 @@ class MaskWriter:
         """Give the images their numbers in the tables."""
         if self._tables is not None:
             self._tables.start(images)
+
+    def tell(self, stem: str, path: Path) -> dict[str, Any]:
+        """Return what the tables hold of an image, nothing where there are none."""
+        return {} if self._tables is None else self._tables.tell(file_name(stem, path))
+
+    def hear(self, stem: str, path: Path, told: dict[str, Any]) -> None:
+        """Take an image that another process wrote into the tables."""
+        if self._tables is not None:
+            self._tables.hear(file_name(stem, path), told)
 
     def finish(self) -> None:
         """Write the tables, where objects are told apart."""

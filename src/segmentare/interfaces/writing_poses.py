@@ -63,6 +63,14 @@ class PoseWriter:
         """Give the images their numbers in the tables."""
         self._tables.start(images)
 
+    def tell(self, stem: str, path: Path) -> dict[str, Any]:
+        """Return what the tables hold of an image."""
+        return self._tables.tell(file_name(stem, path))
+
+    def hear(self, stem: str, path: Path, told: dict[str, Any]) -> None:
+        """Take an image that another process wrote into the tables."""
+        self._tables.hear(file_name(stem, path), told)
+
     def finish(self) -> None:
         """Write the tables."""
         self._tables.write()

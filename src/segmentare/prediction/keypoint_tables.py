@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,15 @@ class KeypointTables:
         """Take the people of one of the images that `start` named."""
         rows = list(csv.DictReader(io.StringIO(keypoint_table([(name, poses)]))))
         self._found[name] = _Found(poses.size, rows, coco_results(poses, self._numbers[name]))
+
+    def tell(self, name: str) -> dict[str, Any]:
+        """Return what was taken of an image as JSON-ready data, nothing if it was none."""
+        return asdict(self._found[name]) if name in self._found else {}
+
+    def hear(self, name: str, told: dict[str, Any]) -> None:
+        """Take what the tables of another process, with the same numbers, tell of an image."""
+        if told:
+            self._found[name] = _Found(**told)
 
     def write(self) -> None:
         """Write the tables; each file is replaced whole."""

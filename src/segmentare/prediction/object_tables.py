@@ -7,7 +7,7 @@ replaced.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,7 +110,17 @@ class ObjectTables:
         if self.kind == "instance":
             segments = detections(segmentation, measures, self._numbers[name])
         channels = channel_columns(image)
-        self._found[name] = _Found(segmentation.size, measures, scores, channels, list(segments))
+        rows = object_rows(measures, scores, (name, channels, self.categories), self.scale)
+        self._found[name] = _Found(segmentation.size, rows, channels, list(segments))
+
+    def tell(self, name: str) -> dict[str, Any]:
+        """Return what was taken of an image as JSON-ready data, nothing if it was none."""
+        return asdict(self._found[name]) if name in self._found else {}
+
+    def hear(self, name: str, told: dict[str, Any]) -> None:
+        """Take what the tables of another process, with the same numbers, tell of an image."""
+        if told:
+            self._found[name] = _Found(**told)
 
     def write(self) -> None:
         """Write the tables; each file is replaced whole."""
@@ -127,7 +137,7 @@ class ObjectTables:
             }
             for name, found in self._found.items()
         ]
-        rows = kept.rows + [row for name, found in self._found.items() for row in self._rows(name)]
+        rows = kept.rows + [row for found in self._found.values() for row in found.rows]
         write_table(self.out / OBJECTS, rows, self._columns())
         if self.kind == "instance":
             entries = kept.entries + [e for found in self._found.values() for e in found.entries]
@@ -159,12 +169,6 @@ class ObjectTables:
         own = [column for found in self._found.values() for column in found.channels]
         earlier = [column for row in self._earlier.rows[:1] for column in row]
         return list(dict.fromkeys([*columns(self.scale), *own, *earlier]))
-
-    def _rows(self, name: str) -> list[dict[str, Any]]:
-        """Return the rows of `objects.csv` of one image."""
-        found = self._found[name]
-        about = (name, found.channels, self.categories)
-        return object_rows(found.measures, found.scores, about, self.scale)
 
 
 def columns(scale: Scale | None) -> list[str]:
@@ -219,8 +223,7 @@ class _Found:
     """The objects of one image."""
 
     size: Size
-    measures: Measures
-    scores: list[float | None]
+    rows: list[dict[str, Any]]
     channels: list[str]
     entries: list[dict[str, Any]]
 

@@ -22,6 +22,7 @@ from segmentare.checkpoint import Arrays
 from segmentare.errors import ModelError
 from segmentare.plan import Plan
 from segmentare.training.engine import Engine, MapsFunction
+from segmentare.training.processes import Processes
 from segmentare.training.state import decay_at, load_state, misfit, save_state
 
 BEST = "best.safetensors"  #: the best weights so far, beside the state
@@ -69,6 +70,7 @@ class Training:
         folder: Where the state is saved, so that a killed run can go on.
         spent: Seconds of the budget that were used before `run` is called.
         stop: Set it to true and the loop ends after the step at hand, as if it were the last.
+        processes: Who else trains this network; every one of them must call `run`.
     """
 
     plan: Plan
@@ -78,9 +80,11 @@ class Training:
     folder: Path
     spent: float = 0.0
     stop: bool = False
+    processes: Processes = field(default_factory=Processes)
     best_score: float = -math.inf
     best: Arrays = field(default_factory=dict)
     _judged: int = 0  # validations done
+    _ends: bool = False  # `stop` as all processes know it
     step: int = 0  #: steps done, over all sessions of a run
     clock: dict[str, float] = field(
         default_factory=lambda: defaultdict(float)
@@ -108,26 +112,27 @@ class Training:
         step, steps = int(facts["step"]), int(facts["steps"])
         began, losses = time.perf_counter() - float(facts["seconds"]), []
         pace_from, saved = (step, time.perf_counter()), time.perf_counter()
-        while step < steps and not self.stop:
+        while step < steps and not self._agree():
             rate = self.plan.rate(step / steps)
             with self._timed("data"):
-                loaded = engine.load(self.batches[step])
+                loaded = engine.load(self.processes.part(self.batches, step))
             with self._timed("step"):
                 losses.append(engine.step(loaded, rate))
             self.step = step = step + 1
             with self._timed("average"):
                 engine.average(decay_at(self.plan.ema, step))
+            self._agree()
             if step % _LOG_EVERY and step < steps and not self._due(step, steps):
                 continue
             mean = self._mean(losses, step)
             seconds = time.perf_counter() - began
-            if not self._due(step, steps) and not self.stop:
+            if not self._due(step, steps):
                 yield Step(step, steps, seconds, mean, rate)
                 continue
             with self._timed("validation"):
                 score, better = self._judge(step)
             seconds = time.perf_counter() - began
-            if self.plan.budget is not None and step < steps and not self.stop:
+            if self.plan.budget is not None and step < steps and not self._ends:
                 steps = self._replan(step, steps, seconds, pace_from)
             facts = {
                 "step": step,
@@ -152,15 +157,20 @@ class Training:
         self.clock[what] += time.perf_counter() - began
 
     def _mean(self, losses: list[Any], step: int) -> float:
-        mean = self.engine.mean(losses)
+        mean = self.processes.mean(self.engine.mean(losses))
         losses.clear()
         if not math.isfinite(mean):
             raise ModelError(_DIVERGED.format("The loss must stay a number", step, f"it is {mean}"))
         return mean
 
+    def _agree(self) -> bool:
+        """Tell whether any process was told to stop."""
+        self._ends = self.processes.any(self.stop)
+        return self._ends
+
     def _due(self, step: int, steps: int) -> bool:
         """Tell whether to validate after this step: evenly spread, and at the end."""
-        if step >= steps or self.stop:
+        if step >= steps or self._ends:
             return True
         return step / steps >= (self._judged + 1) / self.plan.validations
 
@@ -170,18 +180,21 @@ class Training:
             text = _DIVERGED.format("The weights must stay numbers", step, "they are not")
             raise ModelError(text)
         self._judged += 1
-        score = None if self.validate is None else self.validate(self.engine.maps_of(averaged))
+        score = self.processes.decide(lambda: self._score(averaged))
         better = score is None or score > self.best_score
         if better:
             self.best_score = -math.inf if score is None else score
             self.best = averaged
         return score, better
 
+    def _score(self, averaged: Arrays) -> float | None:
+        return None if self.validate is None else self.validate(self.engine.maps_of(averaged))
+
     def _replan(self, step: int, steps: int, seconds: float, pace: tuple[int, float]) -> int:
         """Correct the number of steps to what the machine really does in the time left."""
         per_step = (time.perf_counter() - pace[1]) / max(step - pace[0], 1)
         left = float(self.plan.budget or 0) * _RESERVE - seconds
-        possible = step + max(int(left / per_step), 0)
+        possible = self.processes.decide(lambda: step + max(int(left / per_step), 0))
         if abs(possible - steps) > 0.02 * steps:
             steps = possible
         # Validations that a shorter plan jumped over are not made up for.

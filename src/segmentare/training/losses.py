@@ -2,6 +2,9 @@
 
 Every target may hold NaN, "no opinion": such a cell adds nothing to any loss and gets no gradient.
 Logits are computed in float32 whatever the precision of the network.
+
+Where several processes share a batch, sums over it are sums over all of them: `joint` is the
+function that adds them up.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,8 +16,17 @@ from torch.nn import functional
 from segmentare.plan import LossSettings
 from segmentare.tasks.base import Head
 
+Joint = Callable[[Tensor], Tensor]
 
-def binary_loss(logits: Tensor, target: Tensor, settings: LossSettings) -> Tensor:
+
+def own(part: Tensor) -> Tensor:
+    """Return the sum over the one process that there is."""
+    return part
+
+
+def binary_loss(
+    logits: Tensor, target: Tensor, settings: LossSettings, joint: Joint = own
+) -> Tensor:
     """Binary cross-entropy over the pixels plus soft Dice per image.
 
     Sources: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017; Milletari et al.,
@@ -24,6 +36,7 @@ def binary_loss(logits: Tensor, target: Tensor, settings: LossSettings) -> Tenso
         logits: (N, C, H, W), before the sigmoid.
         target: The same shape, 0 to 1, NaN where nobody knows.
         settings: Weights of the parts.
+        joint: Adds up a tensor over the processes that share the batch.
 
     Returns:
         One number.
@@ -38,14 +51,16 @@ def binary_loss(logits: Tensor, target: Tensor, settings: LossSettings) -> Tenso
     if settings.category_weights is not None:
         background, foreground = settings.category_weights
         weight = weight * (background + (foreground - background) * target)
-    loss = settings.cross_entropy * (entropy * weight).sum() / weight.sum().clamp_min(1)
+    loss = settings.cross_entropy * _ratio(entropy * weight, weight, joint)
     if settings.dice:
         probability = torch.sigmoid(logits) * known
         loss = loss + settings.dice * _dice(probability, target, dimensions=(2, 3))
     return loss
 
 
-def classes_loss(logits: Tensor, target: Tensor, settings: LossSettings) -> Tensor:
+def classes_loss(
+    logits: Tensor, target: Tensor, settings: LossSettings, joint: Joint = own
+) -> Tensor:
     """Cross-entropy over pixels and categories plus soft Dice per category of the batch.
 
     The Dice of a category pools the batch: most images lack most categories, and the Dice of an
@@ -55,6 +70,7 @@ def classes_loss(logits: Tensor, target: Tensor, settings: LossSettings) -> Tens
         logits: (N, C, H, W), before the softmax.
         target: (N, 1, H, W), category ids, NaN where nobody knows.
         settings: Weights of the parts.
+        joint: Adds up a tensor over the processes that share the batch.
 
     Returns:
         One number.
@@ -69,46 +85,66 @@ def classes_loss(logits: Tensor, target: Tensor, settings: LossSettings) -> Tens
     if settings.category_weights is not None:
         table = logits.new_tensor(settings.category_weights)
         weight = weight * table[ids]
-    loss = settings.cross_entropy * (entropy * weight).sum() / weight.sum().clamp_min(1)
+    loss = settings.cross_entropy * _ratio(entropy * weight, weight, joint)
     if settings.dice:
         one_hot = torch.zeros_like(logits).scatter_(1, ids, known.to(logits.dtype))
         probability = log_probability.exp() * known
         loss = loss + settings.dice * _dice(
-            probability, one_hot, dimensions=(0, 2, 3), present_only=True
+            probability, one_hot, dimensions=(0, 2, 3), present_only=True, joint=joint
         )
     return loss
 
 
-def heatmap_loss(logits: Tensor, target: Tensor, settings: LossSettings) -> Tensor:
+def heatmap_loss(
+    logits: Tensor, target: Tensor, settings: LossSettings, joint: Joint = own
+) -> Tensor:
     """Mean squared error of the sigmoid, over the cells that somebody annotated."""
     del settings
     known = ~torch.isnan(target)
     error = (torch.sigmoid(logits) - torch.where(known, target, 0.0)) ** 2 * known
-    return error.sum() / known.sum().clamp_min(1)
+    return _ratio(error, known, joint)
 
 
-def vectors_loss(logits: Tensor, target: Tensor, settings: LossSettings) -> Tensor:
+def vectors_loss(
+    logits: Tensor, target: Tensor, settings: LossSettings, joint: Joint = own
+) -> Tensor:
     """Mean absolute error, over the cells that somebody annotated."""
     del settings
     known = ~torch.isnan(target)
     error = (logits - torch.where(known, target, 0.0)).abs() * known
-    return error.sum() / known.sum().clamp_min(1)
+    return _ratio(error, known, joint)
+
+
+def _ratio(values: Tensor, weight: Tensor, joint: Joint) -> Tensor:
+    """Return the sum of values over that of their weights."""
+    sums = joint(torch.stack([values.sum(), weight.sum().to(values.dtype)]))
+    return sums[0] / sums[1].clamp_min(1)
 
 
 def _dice(
-    probability: Tensor, target: Tensor, dimensions: tuple[int, ...], *, present_only: bool = False
+    probability: Tensor,
+    target: Tensor,
+    dimensions: tuple[int, ...],
+    *,
+    present_only: bool = False,
+    joint: Joint = own,
 ) -> Tensor:
-    """Return 1 - soft Dice, averaged over what `dimensions` leave; 1 pixel smooths empty masks."""
+    """Return 1 - soft Dice, averaged over what `dimensions` leave; 1 pixel smooths empty masks.
+
+    Sums over the images of a batch (dimension 0) are those of all processes.
+    """
     overlap = (probability * target).sum(dimensions)
-    total = probability.sum(dimensions) + target.sum(dimensions)
-    dice = (2 * overlap + 1) / (total + 1)
+    predicted, true = probability.sum(dimensions), target.sum(dimensions)
+    if 0 in dimensions:
+        overlap, predicted, true = joint(torch.stack([overlap, predicted, true])).unbind()
+    dice = (2 * overlap + 1) / (predicted + true + 1)
     if present_only:
-        present = target.sum(dimensions) > 0
+        present = true > 0
         return 1 - (dice * present).sum() / present.sum().clamp_min(1)
     return 1 - dice.mean()
 
 
-LossFunction = Callable[[Tensor, Tensor, LossSettings], Tensor]
+LossFunction = Callable[[Tensor, Tensor, LossSettings, Joint], Tensor]
 
 LOSSES: dict[str, LossFunction] = {
     "binary": binary_loss,
@@ -123,6 +159,7 @@ def total_loss(
     targets: Mapping[str, Tensor],
     heads: tuple[Head, ...],
     settings: LossSettings,
+    joint: Joint = own,
 ) -> Tensor:
     """Return the weighted sum of the heads' losses, one number.
 
@@ -131,10 +168,13 @@ def total_loss(
         targets: Targets per head as `Task.encode` makes them, stacked.
         heads: The task's heads.
         settings: Weights of the parts of the losses for pixels.
+        joint: Adds up a tensor over the processes that share the batch.
     """
     losses = [
         head.weight
-        * LOSSES[head.kind](outputs[head.name].float(), targets[head.name], settings.of(head))
+        * LOSSES[head.kind](
+            outputs[head.name].float(), targets[head.name], settings.of(head), joint
+        )
         for head in heads
     ]
     return torch.stack(losses).sum()

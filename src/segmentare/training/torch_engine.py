@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -28,9 +27,11 @@ from segmentare.plan import Plan
 from segmentare.tasks.base import Head
 from segmentare.training import trials
 from segmentare.training.engine import MapsFunction
-from segmentare.training.losses import total_loss
+from segmentare.training.joint import joint_sum
+from segmentare.training.losses import own, total_loss
 from segmentare.training.start import started
 from segmentare.training.state import under
+from segmentare.training.torch_processes import TorchProcesses, hush
 
 Loaded = tuple[Tensor, dict[str, Tensor]]
 
@@ -49,6 +50,7 @@ class TorchEngine:
         self.spec = spec
         self.network: Network = channels_last(build_network(spec, heads))
         self.leader = True
+        self.processes: TorchProcesses | None = None  #: who else trains this network
         self._heads = heads
 
     @staticmethod
@@ -113,13 +115,16 @@ class TorchEngine:
     def begin(self, plan: Plan) -> None:
         """Set Fabric, the optimizer and the average up."""
         self._plan = plan
-        self._fabric = _fabric(plan)
+        self._fabric = _fabric(plan, self.processes)
         self._fabric.launch()
+        # Now, for average and optimizer follow the tensors that are there when they are made.
+        self._fabric.to_device(self.network)
         self.leader = bool(self._fabric.is_global_zero)
         self._average = copy.deepcopy(self.network).eval().requires_grad_(requires_grad=False)
         self._optimizer = _optimizer(self.network, plan)
         self._ema = Ema(self.network)
-        self._wrapped, self._stepper = self._fabric.setup(self.network, self._optimizer)
+        joined = self.processes.join(self.network) if self.processes else self.network
+        self._wrapped, self._stepper = self._fabric.setup(joined, self._optimizer)
         self._wrapped.train()
 
     def load(self, batch: Batch) -> Loaded:
@@ -134,7 +139,8 @@ class TorchEngine:
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         images, targets = loaded
-        loss = total_loss(self._wrapped(images), targets, self._heads, self._plan.loss)
+        joint = joint_sum if self.processes else own
+        loss = total_loss(self._wrapped(images), targets, self._heads, self._plan.loss, joint)
         self._stepper.zero_grad()
         self._fabric.backward(loss)
         self._stepper.step()
@@ -228,11 +234,11 @@ def to_tensor(images: NDArray[Any], *, channels_last: bool) -> Tensor:
     return tensor if channels_last else tensor.contiguous()
 
 
-def _fabric(plan: Plan) -> Fabric:
-    # Fabric's announcement of its precision would break the progress bar.
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+def _fabric(plan: Plan, processes: TorchProcesses | None) -> Fabric:
     precision: Any = "bf16-mixed" if plan.precision == "bfloat16" else "32-true"
+    if processes:
+        return processes.fabric(precision, unused=plan.spec.encoder == "hf")
+    hush()
     return Fabric(accelerator="auto", devices=1, precision=precision)
 
 
