@@ -14,7 +14,7 @@ tf = pytest.importorskip("tensorflow", reason="needs segmentare[tensorflow]")
 
 import segmentare
 from segmentare.annotations import Category
-from segmentare.checkpoint import MODEL, save_model
+from segmentare.checkpoint import save_model
 from segmentare.errors import ModelError
 from segmentare.interfaces.comparing_exports import Compared
 from segmentare.interfaces.exporting_tensorflow import PARITY
@@ -105,14 +105,6 @@ def test_an_export_is_a_model(run_cli, refused, model, photos, tmp_path):
     assert "checksum" in refused("predict", out, photos, "--out", tmp_path / "again")
     damaged.unlink()
     assert "must hold" in refused("predict", out, photos, "--out", tmp_path / "again")
-
-
-def test_an_export_for_another_runtime(model):
-    said = json.loads((model / MODEL).read_text())
-    said["export"] = {"format": "openvino", "files": {}}
-    (model / MODEL).write_text(json.dumps(said))
-    with pytest.raises(ModelError, match="'openvino'"):
-        segmentare.load(model)
 
 
 def test_files_that_are_no_export(tmp_path):

@@ -87,7 +87,7 @@ def test_bfloat16_computes_in_bfloat16_and_stays_close(name):
         assert {value.dtype for value in coarse.values()} == {tf.float32}
         error = np.abs(coarse["parts"] - exact["parts"]).mean()
         # SegNet moves values to other pixels where rounding changes which one is the largest.
-        assert error < (0.5 if name == "segnet" else 0.06) * np.std(exact["parts"]) + 1e-3
+        assert error < (0.5 if name == "segnet" else 0.15) * np.std(exact["parts"]) + 1e-3
 
 
 def test_running_statistics_move_in_training_only():

@@ -101,7 +101,7 @@ def test_a_step_of_training_sees_the_same_gradients_and_statistics(name):
             layer = key.removesuffix(".weight")
             gradient = np.transpose(named[f"{layer}/kernel"], (3, 2, 0, 1))
             error = np.abs(gradient - parameter.grad.numpy()).max()
-            assert error < 2e-3 * np.abs(parameter.grad.numpy()).max(), key
+            assert error < 5e-3 * np.abs(parameter.grad.numpy()).max(), key
 
 
 def test_fresh_weights_are_distributed_alike():
