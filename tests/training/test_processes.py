@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -132,45 +130,3 @@ def test_a_batch_that_cannot_be_shared_out_is_a_sentence(drawn, refused, tmp_pat
 def test_a_folder_that_is_taken_is_said_once(drawn, tiny_run, refused):
     words = ["--out", tiny_run, *TRAIN, "--devices", 2]
     assert "holds a run already" in refused("train", drawn, *words)
-
-
-def children(pid):
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid:
-            yield int(path.parent.name)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="finds processes in /proc")
-@pytest.mark.parametrize("victim", ["worker", "first"])
-def test_a_process_that_is_killed_ends_the_run(drawn, tmp_path, victim):
-    run = tmp_path / "run"
-    words = ["train", drawn, "--out", run, *TRAIN, "--steps", 10**6, "--devices", 2]
-    first = subprocess.Popen(  # noqa: S603  our own words
-        [sys.executable, "-m", "segmentare.interfaces.cli", *map(str, words)],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    until = time.monotonic() + DEADLINE
-    while not (run / "log.csv").is_file() and first.poll() is None and time.monotonic() < until:
-        time.sleep(0.1)
-    (worker,) = children(first.pid)
-    os.kill(worker if victim == "worker" else first.pid, signal.SIGKILL)
-    output, errors = first.communicate(timeout=DEADLINE)
-    assert output == ""
-    if victim == "worker":
-        assert first.returncode == 2
-        assert errors.startswith("Error: All 2 processes must last until the training is done; ")
-        assert "process 2 was killed (SIGKILL" in errors
-        assert errors.count("\n") == 1
-    else:
-        assert errors == ""
-    while Path(f"/proc/{worker}").exists() and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not Path(f"/proc/{worker}").exists()
