@@ -10,14 +10,13 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from segmentare.errors import ModelError
+from segmentare.exporters import INPUT
 from segmentare.models import Model
 from segmentare.networks.encoders import SegNetEncoder
 from segmentare.networks.inference import fuse, restore
 from segmentare.networks.network import Network, activate
 from segmentare.prediction.preprocessing import STRIDE_MULTIPLE
 from segmentare.tasks.base import Head
-
-INPUT = "images"  #: name of the one input: normalized float32 of shape (N, H, W, C)
 
 _TRIED = (2, 3, 4)  # images, rows and columns (in multiples) of the example that is traced
 
