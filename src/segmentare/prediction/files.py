@@ -130,10 +130,9 @@ def describe(
         none, or no score).
     """
     height, width = segmentation.size
-    areas = np.bincount(segmentation.category.ravel(), minlength=len(categories))
     found: dict[str, dict[str, Any]] = {}
     for index in foreground_ids(categories):
-        area = int(areas[index])
+        area = int(np.count_nonzero(segmentation.category == index))  # faster than `bincount`
         found[categories[index].name] = {
             "area_px": area,
             "share": area / segmentation.category.size,
