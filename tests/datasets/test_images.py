@@ -210,3 +210,7 @@ def test_names_of_images():
     assert is_image(Path("b.dcm"))
     assert not is_image(Path("._b.png"))
     assert not is_image(Path("b.txt"))
+
+
+def test_a_path_may_be_a_string(tmp_path):
+    assert np.array_equal(read_image(str(save(tmp_path / "a.png", RGB))), RGB)

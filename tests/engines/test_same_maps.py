@@ -63,8 +63,6 @@ def test_every_task(name, to, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_any_size_and_batch(name, to, tmp_path):
-    if name == "segnet" and to != "torch":
-        pytest.skip(f"{to} has no counterpart of unpooling by indices")
     run = write_any(tmp_path / "run", spec=NETWORKS[name])
     folder, engines = exported(run, to, tmp_path / "there")
     truth = exact(run, "torch").maps_of

@@ -46,6 +46,10 @@ def test_an_export_needs_its_runtime_only(engine, tmp_path):
     mask = cv2.imread(str(tmp_path / "out" / "a.png"), cv2.IMREAD_UNCHANGED)
     assert mask.shape == (75, 110)
     assert len(np.unique(mask)) == 2
+    words = ["--data", tmp_path / "a.png", "--seconds", "0.1", "--quiet"]
+    done = without_pytorch("bench", folder, *words)
+    assert done.returncode == 0, done.stderr
+    assert engine in done.stdout
 
 
 @pytest.mark.slow

@@ -7,9 +7,10 @@ import torch
 from segmentare.networks import NetworkSpec, build_network
 from segmentare.networks.decoders import SegNetDecoder
 from segmentare.networks.encoders import ResidualEncoder, SegNetEncoder, UNetEncoder, VGG16Encoder
-from segmentare.networks.layers import pool_with_positions, unpool
+from segmentare.networks.layers import pool_with_mask, pool_with_positions, unpool
 from segmentare.networks.listing import list_networks, measure
 from segmentare.tasks.base import Head
+from segmentare.wishes import choose_spec
 
 HEADS = (Head("object", 1, "binary"),)
 
@@ -39,6 +40,31 @@ def test_values_return_to_where_their_maximum_stood(dtype, layout):
     result = unpool(y, positions)
     assert result.is_contiguous(memory_format=layout)
     np.testing.assert_array_equal(result.float().numpy(), unpooled_by_loops(features, values))
+    again, mask = pool_with_mask(x)
+    assert torch.equal(again, pooled)
+    assert mask.sum() == pooled.numel()
+    assert torch.equal(unpool(y, mask), result)
+
+
+def test_masks_are_exact_for_any_values():
+    x = torch.randn(2, 5, 32, 64, generator=torch.Generator().manual_seed(0))
+    x[:, :, :16] = torch.relu(x[:, :, :16] - 1)  # mostly windows of zeros
+    x[0, 0] = -x[0, 0].abs()
+    x[1, 1] = -7
+    pooled, positions = pool_with_positions(x)
+    y = torch.randn(pooled.shape, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(unpool(y, pool_with_mask(x)[1]), unpool(y, positions))
+
+
+def test_a_network_answers_the_same_with_masks():
+    torch.manual_seed(0)
+    network = build_network(choose_spec("segnet", "vgg", 0.125, 3), HEADS).eval()
+    images = torch.randn(2, 3, 64, 96)
+    with torch.inference_mode():
+        one = network(images)["object"]
+        network.encoder.masks = True
+        other = network(images)["object"]
+    assert torch.equal(one, other)
 
 
 def test_golden_unpooling():

@@ -67,7 +67,7 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
-def read_image(path: Path) -> Image:
+def read_image(path: str | Path) -> Image:
     """Decode one image of shape (H, W, C), upright.
 
     8-bit files become uint8 RGB: gray is repeated, a palette looked up, transparency dropped.
@@ -79,6 +79,7 @@ def read_image(path: Path) -> Image:
         DatasetError: The file is missing, empty, damaged, too large, or not an image.
         MissingPackageError: The file is a DICOM and pydicom is not installed.
     """
+    path = Path(path)
     data = read_bytes(path)
     with explained(path):
         if is_dicom(data):

@@ -51,6 +51,8 @@ class Written:
     multiple: int
 
 
+INPUT = "images"  #: name of the one input: normalized float32 of shape (N, H, W, C)
+
 EXPORTERS: dict[str, Exporter] = {
     exporter.name: exporter
     for exporter in (

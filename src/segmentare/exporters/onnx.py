@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from segmentare.checkpoint import write_bytes
-from segmentare.exporters import Written
-from segmentare.exporters.graph import INPUT, trace, unwritable
+from segmentare.exporters import INPUT, Written
+from segmentare.exporters.graph import trace, unwritable
 from segmentare.models import Model
 
 FILE = "network.onnx"

@@ -6,8 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from segmentare.exporters import Written
-from segmentare.exporters.graph import INPUT, trace, unwritable
+from segmentare.exporters import INPUT, Written
 from segmentare.models import Model
 
 FILE, DATA = "network.xml", "network.bin"
@@ -20,6 +19,8 @@ def write(model: Model, folder: Path) -> Written:
         ModelError: The model is damaged, or its network has no counterpart in OpenVINO.
     """
     import openvino
+
+    from segmentare.exporters.graph import trace, unwritable
 
     program, multiple = trace(model)
     try:

@@ -19,6 +19,6 @@ def write(model: Model, folder: Path) -> Written:
     Raises:
         ModelError: The model is damaged, or its network cannot be traced.
     """
-    program, multiple = trace(model)
+    program, multiple = trace(model, indices=True)
     torch.export.save(program, folder / FILE)
     return Written((FILE,), multiple)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.table import Table
 
 from segmentare.engines.parity import Parity
-from segmentare.engines.trial import Candidate
 from segmentare.interfaces.benching import Bench
 from segmentare.interfaces.exporting import Export
 from segmentare.interfaces.tables import console
@@ -78,20 +75,6 @@ def print_bench(result: Bench) -> None:
 
 def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
-
-
-def print_trial(rows: Sequence[Candidate], chosen: tuple[str, str]) -> None:
-    """Print what a trial of engines found."""
-    table = Table("engine", "precision", title="Engines", title_justify="left")
-    for column in ("ms per image", "pixels alike"):
-        table.add_column(column, justify="right")
-    table.add_column("", overflow="fold")
-    for row in rows:
-        remark = "chosen" if (row.engine, row.precision) == chosen else row.reason
-        time = "" if row.milliseconds is None else f"{row.milliseconds:.1f}"
-        share = "" if row.alike is None else f"{100 * row.alike:.3f} %"
-        table.add_row(row.engine, row.precision, time, share, remark)
-    console().print(table)
 
 
 def _differing(parity: Parity) -> str:

@@ -14,7 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name every PyTorch reader knows)
 
 from segmentare.architecture import VGG16_CONVOLUTIONS, scaled
-from segmentare.networks.layers import ConvBlock, ResidualBlock, pool_with_positions
+from segmentare.networks.layers import (
+    ConvBlock,
+    ResidualBlock,
+    pool_with_mask,
+    pool_with_positions,
+)
 
 
 class Encoder(nn.Module):
@@ -94,17 +99,24 @@ class SegNetEncoder(VGG16Encoder):
     """VGG-16 that hands on where its maxima stood instead of its features.
 
     Its `strides` are those after each pooling: 2, 4, ... 32.
+
+    Attributes:
+        masks: Tell the places as masks instead of indices: the same, for runtimes that know no
+            unpooling by indices.
     """
+
+    masks = False
 
     def __init__(self, inputs: int, width: float = 1.0, depth: int = 5) -> None:
         super().__init__(inputs, width, depth)
         self.strides = tuple(2 ** (level + 1) for level in range(depth))
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Return the pooling indices of every level, finest first, and the last pooled features."""
+        """Return the places of all maxima, finest level first, and the last pooled features."""
+        pool = pool_with_mask if self.masks else pool_with_positions
         positions = []
         for level in self.levels:
-            x, where = pool_with_positions(level(x))
+            x, where = pool(level(x))
             positions.append(where)
         return [*positions, x]
 

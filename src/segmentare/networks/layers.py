@@ -56,13 +56,38 @@ def pool_with_positions(x: Tensor) -> tuple[Tensor, Tensor]:
     return pooled, positions
 
 
-def unpool(x: Tensor, positions: Tensor) -> Tensor:
+def pool_with_mask(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Do as `pool_with_positions`, without indices: these are slow or unknown outside PyTorch.
+
+    Returns:
+        The pooled features (N, C, H / 2, W / 2) and a mask (N, C, H, W) for `unpool`, true where
+        the first maximum of each 2x2 window stood.
+    """
+    pooled = F.max_pool2d(x, 2)
+    ranks = x.new_tensor([[[[4, 3], [2, 1]]]])  # the first of several equal ones has the highest
+    rank = F.conv_transpose2d(torch.ones_like(pooled[:, :1]), ranks, stride=2)
+    largest = torch.where(x == _repeat(pooled), rank, 0.0)
+    return pooled, largest == _repeat(F.max_pool2d(largest, 2))
+
+
+def unpool(x: Tensor, where: Tensor) -> Tensor:
     """Double (N, C, H, W): each value returns to where its maximum stood, zeros elsewhere.
 
     Source: Badrinarayanan, Kendall, Cipolla, "SegNet", IEEE PAMI 39(12), 2017,
     https://arxiv.org/abs/1511.00561
+
+    Args:
+        x: The values.
+        where: What `pool_with_positions` or `pool_with_mask` returned.
     """
-    return F.max_unpool2d(x, positions, [2, 2])
+    if where.dtype == torch.bool:
+        return torch.where(where, _repeat(x), 0.0)
+    return F.max_unpool2d(x, where, [2, 2])
+
+
+def _repeat(x: Tensor) -> Tensor:
+    """Repeat every cell 2x2."""
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 def initialize(module: nn.Module) -> None:
