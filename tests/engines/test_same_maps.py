@@ -1,4 +1,4 @@
-"""Parity: PyTorch, ONNX Runtime and OpenVINO give the same maps and the same predictions."""
+"""Parity: PyTorch and the runtimes of exports give the same maps and the same predictions."""
 
 import importlib.util
 
@@ -63,7 +63,7 @@ def test_every_task(name, to, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_any_size_and_batch(name, to, tmp_path):
-    if name == "segnet" and to != "torch":
+    if name == "segnet" and to not in {"torch", "litert"}:
         pytest.skip(f"{to} has no counterpart of unpooling by indices")
     run = write_any(tmp_path / "run", spec=NETWORKS[name])
     folder, engines = exported(run, to, tmp_path / "there")
