@@ -1,4 +1,4 @@
-"""Parity: PyTorch, ONNX Runtime and OpenVINO give the same maps and the same predictions."""
+"""Parity: PyTorch and the runtimes of exports give the same maps and the same predictions."""
 
 import importlib.util
 

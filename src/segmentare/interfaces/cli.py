@@ -299,8 +299,8 @@ def _export(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     command.add_argument(
         "--to",
         required=True,
-        choices=("onnx", "openvino", "torch", "savedmodel"),
-        help="the format; the last is TensorFlow's",
+        choices=("onnx", "openvino", "torch", "savedmodel", "litert"),
+        help="the format; the last two are TensorFlow's",
     )
     command.add_argument(
         "--out", type=Path, metavar="DIR", help="a new folder (beside RUN: RUN-<format>)"
@@ -310,7 +310,7 @@ def _export(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     command.add_argument("--images", type=int, default=24, help="to compare on, at most (24)")
     command.add_argument(
-        "--int8", action="store_true", help="quantize to 8-bit integers (openvino only)"
+        "--int8", action="store_true", help="quantize to 8-bit integers (openvino, litert)"
     )
     command.add_argument(
         "--calibrate", type=int, default=64, metavar="N", help="images int8 is calibrated on (64)"
