@@ -60,6 +60,17 @@ ENVIRONMENTS = {
     "segformer": Environment(("transformers",), counted="transformers"),
     "nnunet": Environment(("nnunetv2",), counted="nnunetv2"),
     "ultralytics": Environment(("ultralytics",), counted="ultralytics"),
+    "together": Environment(  # theirs and ours in one process: speed.py, large.py
+        (
+            "segmentation-models-pytorch",
+            "monai",
+            "opencv-python-headless",
+            "scipy",
+            "tifffile",
+            "lightning-fabric",
+        ),
+        counted="segmentation-models-pytorch",
+    ),
 }
 
 PEERS = {
