@@ -8,7 +8,7 @@ augmentation, values in 0 to 1, and what the network answers is taken for a prob
 from __future__ import annotations
 
 import torch
-from textbook import Recipe, read_job, train
+from textbook import Recipe, begin, train
 from torch import Tensor, nn
 
 
@@ -69,7 +69,7 @@ class SegNet(nn.Module):
 
 
 def main() -> None:
-    job = read_job()
+    job = begin()
     network = {"unet": UNet, "segnet": SegNet}[job.words.variant or "unet"]
     train(
         Recipe(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from monai.losses import DiceLoss
 from monai.networks.nets import UNet
-from textbook import Recipe, read_job, train
+from textbook import Recipe, begin, train
 from torch import nn
 
 
@@ -24,7 +24,7 @@ def unet() -> nn.Module:
 
 
 def main() -> None:
-    job = read_job()
+    job = begin()
     plain = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     train(Recipe("monai", unet, DiceLoss(sigmoid=True), normalize=plain), job)
 

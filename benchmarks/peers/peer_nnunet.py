@@ -11,14 +11,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import torch
+from job import Clock, Job, mean_dice, read_mask, run_program, write_result
 from PIL import Image
-from textbook import Clock, Job, facts_of, mean_dice, read_job, read_mask, write_result
+from textbook import begin, facts_of
 
 NAME = "Dataset001_peer"
 FOLDERS = ("raw", "preprocessed", "results")
@@ -30,8 +30,6 @@ def write_dataset(job: Job, root: Path) -> None:
         os.environ[f"nnUNet_{folder}"] = str(root / folder)  # read when nnU-Net is imported
         shutil.rmtree(root / folder, ignore_errors=True)
         (root / folder).mkdir(parents=True)
-    # Workers would take the cores from the steps.
-    os.environ["nnUNet_n_proc_DA"] = "0"  # noqa: SIM112  nnU-Net spells it so
     home = root / "raw" / NAME
     for folder in ("imagesTr", "labelsTr"):
         (home / folder).mkdir(parents=True)
@@ -55,7 +53,7 @@ def prepare(job: Job, root: Path) -> tuple[dict, dict]:
     program = Path(sys.executable).with_name("nnUNetv2_plan_and_preprocess")
     workers = str(job.words.threads)
     words = [program, "-d", "1", "-c", "2d", "-np", workers, "-npfp", workers]
-    subprocess.run([str(word) for word in words], check=True)
+    run_program(words)
     home = root / "preprocessed" / NAME
     split = {part: [Path(image).stem for image, _ in job.parts[part]] for part in ("train", "val")}
     (home / "splits_final.json").write_text(json.dumps([split]), encoding="utf-8")
@@ -67,6 +65,8 @@ def train_for(seconds: float, clock: Clock, plans: dict, dataset: dict):
     """Take nnU-Net's steps until the time is over; returns trainer, steps and their seconds."""
     from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
+    # Workers would take the cores from the steps. Not before: its planner wants a worker.
+    os.environ["nnUNet_n_proc_DA"] = "0"  # noqa: SIM112  nnU-Net spells it so
     plans["continue_training"] = False
     trainer = nnUNetTrainer(plans, "2d", 0, dataset, torch.device("cpu"))
     trainer.initialize()
@@ -108,7 +108,7 @@ def predict(trainer, dataset: dict, pairs: list[tuple[str, str]], out: Path) -> 
 
 
 def main() -> None:
-    job = read_job()
+    job = begin()
     root, seconds = job.out / "nnunet", job.at[-1]
     clock = Clock()
     write_dataset(job, root)

@@ -6,7 +6,7 @@ AdamW 6e-5 of the paper is for weights that know ImageNet; random ones get the t
 
 from __future__ import annotations
 
-from textbook import Recipe, bce_dice, read_job, train
+from textbook import Recipe, bce_dice, begin, train
 from torch import Tensor, nn
 from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
@@ -19,7 +19,7 @@ def logits(network: nn.Module, images: Tensor) -> Tensor:
 
 
 def main() -> None:
-    job = read_job()
+    job = begin()
 
     def network() -> nn.Module:
         return SegformerForSemanticSegmentation(SegformerConfig(num_labels=1))

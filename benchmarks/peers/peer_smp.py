@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import segmentation_models_pytorch as smp
-from textbook import Recipe, read_job, train
+from textbook import Recipe, begin, train
 from torch import Tensor, nn
 
 
 def main() -> None:
-    job = read_job()
+    job = begin()
     dice = smp.losses.DiceLoss(mode="binary", from_logits=True)
 
     def loss(logits: Tensor, truth: Tensor) -> Tensor:

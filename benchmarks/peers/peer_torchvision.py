@@ -6,13 +6,13 @@ over days on eight GPUs is replaced by the textbook's Adam.
 
 from __future__ import annotations
 
-from textbook import Recipe, read_job, train
+from textbook import Recipe, begin, train
 from torch import Tensor, nn
 from torchvision.models import segmentation
 
 
 def main() -> None:
-    job = read_job()
+    job = begin()
     name = job.words.variant or "lraspp_mobilenet_v3_large"
     kept: dict[str, Tensor] = {}
 

@@ -12,7 +12,6 @@ import json
 import os
 import resource
 import shutil
-import subprocess
 import sys
 import time
 from importlib.metadata import version
@@ -20,7 +19,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from textbook import Job, mean_dice, read_job, read_mask, write_masks, write_result
+from job import (
+    Job,
+    mean_dice,
+    read_job,
+    read_mask,
+    run_program,
+    write_masks,
+    write_result,
+)
 
 SIZE = 256
 
@@ -62,7 +69,7 @@ def mask_of(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 def yolo(*words: object) -> None:
     program = Path(sys.executable).with_name("yolo")
-    subprocess.run([str(program), *map(str, words)], check=True)
+    run_program([program, *words])
 
 
 def predict(job: Job, part: str, root: Path, weights: Path) -> list[np.ndarray]:

@@ -80,10 +80,8 @@ def run_peer(
     command += ["--threads", options.threads, "--every", options.every]
     command += ["--variant", peer.variant] if peer.variant else []
     words = {"OMP_NUM_THREADS": str(options.threads), "HF_HUB_OFFLINE": "1"}
-    rounds = [seconds] if peer.constant else [[one] for one in seconds]
-    for marks in rounds:
-        log = out / f"log-{marks[-1]:g}.txt"
-        run_process([*command, "--at", *marks], log, words, 3 * marks[-1] + START)
+    log = out / f"log-{seconds[-1]:g}.txt"
+    run_process([*command, "--at", *seconds], log, words, 3 * seconds[-1] + START)
     facts = {mark: json.loads((out / f"at-{mark:g}.json").read_text("utf-8")) for mark in seconds}
     shared = {key: info[key] for key in ("install_mb", "without_torch_mb") if key in info}
     return {mark: one | shared for mark, one in facts.items()}
@@ -179,12 +177,13 @@ def main() -> None:
     for seed in options.seeds:
         for name in options.peers:
             seconds = missing(read_rows(options.results), name, seed, options)
-            if not seconds:
-                continue
-            rows = rows_of(name, seconds, seed, options, (dataset, split.test))
-            with options.results.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(row) + "\n" for row in rows)
-            print("\n".join(map(said, rows)), flush=True)
+            # One training for all wall times, or one for each, which may fail on its own.
+            rounds = [seconds] if PEERS[name].constant else [[one] for one in seconds]
+            for marks in filter(None, rounds):
+                rows = rows_of(name, marks, seed, options, (dataset, split.test))
+                with options.results.open("a", encoding="utf-8") as file:
+                    file.writelines(json.dumps(row) + "\n" for row in rows)
+                print("\n".join(map(said, rows)), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the peers' programs share: the job, the clock, the textbook's loop, and what is written.
+"""The textbook's training loop in PyTorch, as most of the peers' programs use it.
 
 It runs in the environments of the peers and needs NumPy, Pillow and PyTorch only.
 
@@ -10,65 +10,21 @@ on the validation images so far and with the last ones.
 
 from __future__ import annotations
 
-import argparse
 import copy
-import json
-import random
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from job import Clock, Job, mean_dice, read_job, read_mask, write_masks, write_result
 from PIL import Image, ImageOps
 from torch import Tensor, nn
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 PREDICTED = 8  # images that are predicted at once
-
-
-@dataclass
-class Clock:
-    """Seconds of work, without those that were spent inside `pause`."""
-
-    paused: float = 0.0
-    began: float = field(default_factory=time.perf_counter)
-
-    def seconds(self) -> float:
-        return time.perf_counter() - self.began - self.paused
-
-    @contextmanager
-    def pause(self) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.paused += time.perf_counter() - began
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a peer's program is asked for.
-
-    Attributes:
-        parts: Pairs of an image file and its mask file, by "train", "val" and "test".
-        at: Seconds of work after which the test images are predicted; the last one ends the work.
-        every: Seconds of work between two looks at the validation images.
-        seed: Of weights and batches.
-        out: Folder for `at-SECONDS/`, `last-SECONDS/` and `result.json`.
-        words: What else stood on the command line.
-    """
-
-    parts: dict[str, list[tuple[str, str]]]
-    at: tuple[float, ...]
-    every: float
-    seed: int
-    out: Path
-    words: argparse.Namespace
 
 
 @dataclass(frozen=True)
@@ -102,25 +58,12 @@ class Recipe:
     normalize: tuple[tuple[float, ...], tuple[float, ...]] = IMAGENET
 
 
-def read_job(more: Callable[[argparse.ArgumentParser], None] | None = None) -> Job:
-    """Read the command line that every peer's program understands, and set seed and threads."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--job", type=Path, required=True, help="JSON with the files of each part")
-    parser.add_argument("--at", type=float, nargs="+", required=True, help="seconds")
-    parser.add_argument("--every", type=float, default=20.0, help="seconds between validations")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--variant", default="", help="which of the peer's networks")
-    if more:
-        more(parser)
-    words = parser.parse_args()
-    torch.set_num_threads(words.threads)
-    random.seed(words.seed)
-    np.random.seed(words.seed)  # noqa: NPY002  what the peers' packages draw from
-    torch.manual_seed(words.seed)
-    parts = json.loads(words.job.read_text(encoding="utf-8"))["parts"]
-    return Job(parts, tuple(sorted(words.at)), words.every, words.seed, words.out, words)
+def begin() -> Job:
+    """Read the command line, and tell PyTorch its seed and its threads."""
+    job = read_job()
+    torch.set_num_threads(job.words.threads)
+    torch.manual_seed(job.seed)
+    return job
 
 
 def read_images(pairs: list[tuple[str, str]], size: int) -> Tensor:
@@ -132,14 +75,6 @@ def read_image(path: str, size: int) -> Tensor:
     with Image.open(path) as file:
         image = ImageOps.exif_transpose(file).convert("RGB").resize((size, size), Image.BILINEAR)
     return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).contiguous()
-
-
-def read_mask(path: str, size: int | None = None) -> np.ndarray:
-    """Return a mask as uint8 (H, W) of 0 and 1."""
-    with Image.open(path) as file:
-        gray = file.convert("L")
-        mask = gray if size is None else gray.resize((size, size), Image.NEAREST)
-    return (np.asarray(mask) > 127).astype(np.uint8)
 
 
 def read_masks(pairs: list[tuple[str, str]], size: int) -> Tensor:
@@ -181,22 +116,6 @@ def at_own_size(probability: Tensor, pairs: list[tuple[str, str]]) -> list[np.nd
         large = nn.functional.interpolate(one[None], size, mode="bilinear", align_corners=False)
         masks.append((large[0, 0] > 0.5).numpy().astype(np.uint8))
     return masks
-
-
-def mean_dice(masks: list[np.ndarray], pairs: list[tuple[str, str]]) -> float:
-    """Return the mean over images of Dice, to choose weights by; the driver scores anew."""
-    scores = []
-    for mask, (_, path) in zip(masks, pairs, strict=True):
-        truth = read_mask(path)
-        total = int(mask.sum()) + int(truth.sum())
-        scores.append(2 * int((mask & truth).sum()) / total if total else 1.0)
-    return float(np.mean(scores))
-
-
-def write_masks(masks: list[np.ndarray], pairs: list[tuple[str, str]], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for mask, (image, _) in zip(masks, pairs, strict=True):
-        Image.fromarray(mask * 255).save(folder / f"{Path(image).stem}.png")
 
 
 def batches(count: int, size: int) -> Iterator[Tensor]:
@@ -269,15 +188,6 @@ def facts_of(package: str, network: nn.Module, seen: int, stepping: float) -> di
         "start": "random",
         "images_per_second": round(seen / stepping, 2),
     }
-
-
-def write_result(out: Path, path: Path, facts: dict[str, Any], curve: list[dict]) -> None:
-    """Write what is known at one wall time; memory is that of this process so far."""
-    kibibytes = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kibibytes / 1e9
-    out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(facts | {"peak_memory_gb": round(peak, 2), "curve": curve})
-    path.write_text(text, encoding="utf-8")
 
 
 def bce_dice(logits: Tensor, truth: Tensor) -> Tensor:
