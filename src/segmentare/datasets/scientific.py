@@ -64,7 +64,15 @@ def read_deep(data: bytes) -> Image:
 
 
 def standard_range(pixels: Image) -> Image:
-    """Keep uint8 and uint16; turn bool into 0 and 255, and every other kind into float32."""
+    """Keep uint8 and uint16; turn bool into 0 and 255, and every other kind into float32.
+
+    Raises:
+        DatasetError: The pixels are complex numbers, for which there is no order of gray.
+    """
+    if pixels.dtype.kind == "c":
+        raise DatasetError(
+            f"Pixels must be real numbers; got {pixels.dtype}. Save magnitudes or phases instead."
+        )
     if pixels.dtype == bool:
         return pixels.astype(np.uint8) * 255
     if pixels.dtype in {np.dtype(np.uint8), np.dtype(np.uint16)}:
