@@ -157,6 +157,6 @@ def test_torchrun_ends_when_a_process_is_killed(drawn, tmp_path, victim):
         os.kill(first.pid if victim == "torchrun" else others[victim], signal.SIGKILL)
         _, errors = first.communicate(timeout=DEADLINE)
         assert first.returncode == (-signal.SIGKILL if victim == "torchrun" else 1)
-        if victim == 1:
-            assert "Error: All 2 processes must last until the training is done; " in errors
+        if victim != "torchrun":  # which says who was killed, for it ends the others at once
+            assert "(SIGKILL)" in errors
         assert_gone(others, 60)
