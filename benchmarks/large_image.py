@@ -3,9 +3,9 @@
     python benchmarks/large_image.py --out /tmp/large
 
 It draws an image of 4,000 x 4,000 pixels and predicts it with `segmentare predict` in processes of
-their own: whole, in parts, and in parts by a process that is killed and a second one that goes on. It
-prints times, peak memory of the processes, and how many pixels differ. Then it draws the large image
-as tiled RGB TIFF and predicts it; that prints every minute how far it is.
+their own: whole, in parts, and in parts by a process that is killed and a second one that goes on.
+It prints times, peak memory of the processes, and how many pixels differ. Then it draws the large
+image as tiled RGB TIFF and predicts it; that prints every minute how far it is.
 
 A model folder can be given; without one a small network with random weights is used, which takes as
 long and as much memory as a trained one. If this program is killed, `--resume` goes on with the
