@@ -112,9 +112,9 @@ class TorchProcesses(Processes):
         """
         with self.waiting():  # whoever left first would look dead to the rest
             distributed.barrier(group=self._control)
+        self._part()
         if not self.first:
             raise SystemExit(0)
-        self._part()
 
     def waiting(self) -> AbstractContextManager[None]:
         """Mark that this process waits for others, and shall end if one of them is gone."""
