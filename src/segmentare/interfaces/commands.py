@@ -212,8 +212,8 @@ def convert(options: argparse.Namespace) -> int:
 
 def networks(options: argparse.Namespace) -> int:
     """List the networks."""
+    from segmentare.interfaces.listing import list_networks
     from segmentare.interfaces.tables import print_networks
-    from segmentare.networks.listing import list_networks
 
     rows = list_networks()
     if options.json:
