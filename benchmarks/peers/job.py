@@ -85,6 +85,30 @@ def read_mask(path: str, size: int | None = None) -> np.ndarray:
     return (np.asarray(mask) > 127).astype(np.uint8)
 
 
+def read_rgb(path: str) -> np.ndarray:
+    """Return an image as uint8 (H, W, 3)."""
+    with Image.open(path) as file:
+        return np.asarray(file.convert("RGB"))
+
+
+def read_gray(path: str) -> np.ndarray:
+    """Return an image as uint8 (H, W)."""
+    with Image.open(path) as file:
+        return np.asarray(file.convert("RGB").convert("L"))
+
+
+def read_ids(path: str) -> np.ndarray:
+    """Return a map of objects, int32 (H, W), 0 where there is none."""
+    with Image.open(path) as file:
+        return np.asarray(file).astype(np.int32)
+
+
+def write_ids(ids: np.ndarray, image: str, folder: Path) -> None:
+    """Write a map of objects as 16-bit PNG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(ids.astype(np.uint16)).save(folder / f"{Path(image).stem}.ids.png")
+
+
 def mean_dice(masks: list[np.ndarray], pairs: list[tuple[str, str]]) -> float:
     """Return the mean over images of Dice, to choose weights by; the driver scores anew."""
     scores = []

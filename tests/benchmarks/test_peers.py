@@ -36,7 +36,7 @@ def row(peer="smp", minutes=2.0, seed=0, **more):
 def options(tmp_path, **more):
     words = {
         "data": Path("ph2"), "minutes": [2, 5], "retry": False, "threads": 1, "every": 5,
-        "out": tmp_path / "out", "environments": tmp_path / "environments",
+        "task": "semantic", "out": tmp_path / "out", "environments": tmp_path / "environments",
     }  # fmt: skip
     return argparse.Namespace(**words | more)
 
@@ -110,6 +110,19 @@ def test_dice_of_saved_masks_worked_out_by_hand(squares):
     assert scores["dice"] == pytest.approx((2 / 3 + 0) / 2, abs=1e-5)
     assert scores["pooled"] == pytest.approx(2 * 8 / (8 + 32), abs=1e-5)
     assert scores["images"] == 2
+
+
+def test_objects_of_saved_maps_worked_out_by_hand(squares):
+    truth, found = np.zeros((8, 8), np.uint16), np.zeros((8, 8), np.uint16)
+    truth[2:6, 2:6], truth[7, :3], truth[0, 5:] = 1, 2, 3
+    found[2:6, 2:6], found[7, 6:], found[0, 5:] = 9, 4, 300  # 2 hits, 1 invented, 1 missed
+    for i, ids in enumerate((found, found * 0)):
+        Image.fromarray(truth).save(squares / "masks" / f"{i}.png")
+        Image.fromarray(ids).save(squares / "found" / f"{i}.ids.png")
+    dataset = open_dataset(squares, task="instance")
+    scores = scoring.score_objects(dataset, ("0", "1"), squares / "found")
+    assert scores[scores["metric"]] == pytest.approx((2 / 4 + 0) / 2)
+    assert scores["accuracy@0.7"] == pytest.approx((2 / 4 + 0) / 2)
 
 
 @pytest.mark.parametrize("damage", ["absent", "small", "cut"])
