@@ -73,6 +73,7 @@ def read_job() -> Job:
     words = parser.parse_args()
     random.seed(words.seed)
     np.random.seed(words.seed)  # noqa: NPY002  what the peers' packages draw from
+    words.out.mkdir(parents=True, exist_ok=True)
     parts = json.loads(words.job.read_text(encoding="utf-8"))["parts"]
     return Job(parts, tuple(sorted(words.at)), words.every, words.seed, words.out, words)
 
