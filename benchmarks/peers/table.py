@@ -60,7 +60,8 @@ def table(rows: list[Row]) -> list[str]:
     for group in groups:
         cells = [dice_of([row for row in group if row["minutes"] == one]) for one in minutes]
         first, longest = group[0], [row for row in group if row["minutes"] == minutes[-1]] or group
-        cells = [f"{first['title']} {first['version']}", first["start"], *cells]
+        start = first["start"].partition(" (")[0]  # what failed stands in `results.jsonl`
+        cells = [f"{first['title']} ({first['package']} {first['version']})", start, *cells]
         cells += [
             f"{median(row['images_per_second'] for row in longest):.1f}",
             f"{median(row['seen'] for row in longest):,.0f}",

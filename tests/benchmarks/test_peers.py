@@ -27,7 +27,8 @@ from segmentare.errors import DatasetError
 def row(peer="smp", minutes=2.0, seed=0, **more):
     return {
         "peer": peer, "title": peer, "minutes": minutes, "seed": seed, "data": "ph2",
-        "status": "ok", "dice": 0.8, "ci95": [0.7, 0.9], "version": "1", "start": "random",
+        "status": "ok", "package": peer, "dice": 0.8, "ci95": [0.7, 0.9],
+        "version": "1", "start": "random",
         "images_per_second": 4.0, "seen": 480, "peak_memory_gb": 2.0, "curve": [],
         "torch": "2", "images": 24, "machine": "here", "threads": 2, "date": "today",
     } | more  # fmt: skip
@@ -153,7 +154,7 @@ def test_a_second_try_replaces_the_first_row(tmp_path):
     rows = [row(status="failed", reason="once"), row(dice=0.9), row("ours", dice=0.91)]
     text = tables.text_of(rows, "dice.png")
     assert "once" not in text
-    assert text.index("| ours 1 |") < text.index("| smp 1 |")
+    assert text.index("| ours (ours 1) |") < text.index("| smp (smp 1) |")
     readme = tmp_path / "README.md"
     readme.write_text(f"a\n{tables.BEGIN}\nold\n{tables.END}\nb\n")
     tables.insert(readme, text)
