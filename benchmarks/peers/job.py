@@ -73,6 +73,7 @@ def read_job() -> Job:
     words = parser.parse_args()
     random.seed(words.seed)
     np.random.seed(words.seed)  # noqa: NPY002  what the peers' packages draw from
+    words.out.mkdir(parents=True, exist_ok=True)
     parts = json.loads(words.job.read_text(encoding="utf-8"))["parts"]
     return Job(parts, tuple(sorted(words.at)), words.every, words.seed, words.out, words)
 
@@ -83,6 +84,30 @@ def read_mask(path: str, size: int | None = None) -> np.ndarray:
         gray = file.convert("L")
         mask = gray if size is None else gray.resize((size, size), Image.NEAREST)
     return (np.asarray(mask) > 127).astype(np.uint8)
+
+
+def read_rgb(path: str) -> np.ndarray:
+    """Return an image as uint8 (H, W, 3)."""
+    with Image.open(path) as file:
+        return np.asarray(file.convert("RGB"))
+
+
+def read_gray(path: str) -> np.ndarray:
+    """Return an image as uint8 (H, W)."""
+    with Image.open(path) as file:
+        return np.asarray(file.convert("RGB").convert("L"))
+
+
+def read_ids(path: str) -> np.ndarray:
+    """Return a map of objects, int32 (H, W), 0 where there is none."""
+    with Image.open(path) as file:
+        return np.asarray(file).astype(np.int32)
+
+
+def write_ids(ids: np.ndarray, image: str, folder: Path) -> None:
+    """Write a map of objects as 16-bit PNG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(ids.astype(np.uint16)).save(folder / f"{Path(image).stem}.ids.png")
 
 
 def mean_dice(masks: list[np.ndarray], pairs: list[tuple[str, str]]) -> float:

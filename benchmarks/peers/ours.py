@@ -35,7 +35,7 @@ def run(
         seconds: The wall times.
         seed: Of weights and batches; the split is the one beside `out`.
         out: Folder for runs and masks.
-        options: `data` and `threads`.
+        options: `data`, `task` and `threads`.
 
     Raises:
         Failure: A command failed.
@@ -51,6 +51,7 @@ def run(
         folder = out / f"run-{mark:g}"
         train = [*COMMAND, "train", options.data, "--out", folder, "--overwrite", "--quiet"]
         train += ["--budget", f"{mark:g}s", "--seed", seed, "--split", out.parent / "split.json"]
+        train += ["--task", options.task]
         run_process([*train, *peer.options], out / f"train-{mark:g}.txt", words, 3 * mark + START)
         predict = [*COMMAND, "predict", folder, *images, "--out", out / f"at-{mark:g}", "--quiet"]
         predict += ["--overwrite", "--engine", "torch", "--precision", "f32"]
@@ -73,7 +74,7 @@ def facts_of(folder: Path) -> dict[str, Any]:
                 "val_dice": float(row["val_dice"]),
             }
             for row in csv.DictReader(file)
-            if row["val_dice"]
+            if row.get("val_dice")  # objects have another score
         ]
     return {
         "package": "segmentare",

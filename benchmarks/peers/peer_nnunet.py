@@ -94,7 +94,7 @@ def predict(trainer, dataset: dict, pairs: list[tuple[str, str]], out: Path) -> 
         trainer.network,
         trainer.plans_manager,
         trainer.configuration_manager,
-        None,
+        [trainer.network.state_dict()],
         dataset,
         type(trainer).__name__,
         trainer.inference_allowed_mirroring_axes,

@@ -33,6 +33,7 @@ class Peer:
         variant: Which network of the program.
         constant: The rate is constant, so that one training serves all wall times.
         options: Of `segmentare train`, for ours.
+        tasks: What it can learn.
     """
 
     title: str
@@ -41,6 +42,7 @@ class Peer:
     variant: str = ""
     constant: bool = True
     options: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ("semantic",)
 
 
 SMP_WEIGHTS = """
@@ -60,6 +62,8 @@ ENVIRONMENTS = {
     "segformer": Environment(("transformers",), counted="transformers"),
     "nnunet": Environment(("nnunetv2",), counted="nnunetv2"),
     "ultralytics": Environment(("ultralytics",), counted="ultralytics"),
+    "cellpose": Environment(("cellpose<4",), counted="cellpose"),
+    "stardist": Environment(("stardist", "tensorflow-cpu"), None, counted="stardist"),
     "together": Environment(  # theirs and ours in one process: speed.py, large.py
         (
             "segmentation-models-pytorch",
@@ -74,7 +78,7 @@ ENVIRONMENTS = {
 }
 
 PEERS = {
-    "ours": Peer("segmentare, defaults", constant=False),
+    "ours": Peer("segmentare, defaults", constant=False, tasks=("semantic", "instance")),
     "ours-none": Peer("segmentare, random start", constant=False, options=("--start", "none")),
     "smp": Peer("smp, U-Net + ResNet-34", "peer_smp.py", "smp", "resnet34"),
     "smp-resnet18": Peer("smp, U-Net + ResNet-18", "peer_smp.py", "smp", "resnet18"),
@@ -94,5 +98,11 @@ PEERS = {
     "nnunet": Peer("nnU-Net, 2-D", "peer_nnunet.py", "nnunet", constant=False),
     "ultralytics": Peer(
         "Ultralytics, YOLO11n-seg", "peer_ultralytics.py", "ultralytics", constant=False
+    ),
+    "cellpose": Peer(
+        "Cellpose", "peer_cellpose.py", "cellpose", constant=False, tasks=("instance",)
+    ),
+    "stardist": Peer(
+        "StarDist", "peer_stardist.py", "stardist", constant=False, tasks=("instance",)
     ),
 }

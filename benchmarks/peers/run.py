@@ -26,7 +26,7 @@ import ours
 from environments import DEFAULT, info_of, python_of
 from peers import PEERS, Peer
 from processes import Failure, run_process
-from scoring import score
+from scoring import score, score_objects
 
 from segmentare.datasets import open_dataset
 from segmentare.datasets.checking import keep_together
@@ -69,14 +69,14 @@ def run_peer(
     Raises:
         Failure: Its environment could not be made, or its program failed.
     """
-    out = options.out / f"{name}-{seed}"
+    out = options.out / options.data.name / f"{name}-{seed}"
     if not peer.program:
         return ours.run(peer, seconds, seed, out, options)
     info = info_of(options.environments, peer.environment)
     if "failed" in info:
         raise Failure(info["failed"])
     command = [python_of(options.environments, peer.environment), HERE / peer.program]
-    command += ["--job", options.out / "job.json", "--out", out, "--seed", seed]
+    command += ["--job", out.parent / "job.json", "--out", out, "--seed", seed]
     command += ["--threads", options.threads, "--every", options.every]
     command += ["--variant", peer.variant] if peer.variant else []
     words = {"OMP_NUM_THREADS": str(options.threads), "HF_HUB_OFFLINE": "1"}
@@ -99,8 +99,9 @@ def rows_of(
     try:
         facts = run_peer(name, PEERS[name], seconds, seed, options)
         for mark, one in facts.items():
-            folder = options.out / f"{name}-{seed}"
-            scores = score(dataset, names, folder / f"at-{mark:g}")
+            folder = options.out / options.data.name / f"{name}-{seed}"
+            judge = score_objects if options.task == "instance" else score
+            scores = judge(dataset, names, folder / f"at-{mark:g}")
             if (folder / f"last-{mark:g}").is_dir():
                 last = score(dataset, names, folder / f"last-{mark:g}")
                 scores["dice_last"] = last["dice"]
@@ -143,9 +144,10 @@ def said(row: dict[str, Any]) -> str:
     if row["status"] != "ok":
         return start + f"failed: {row['reason']}"
     low, high = row["ci95"]
-    last = f", last weights {row['dice_last']:.4f}" if "dice_last" in row else ""
+    metric = row.get("metric", "dice")
+    more = f", last weights {row['dice_last']:.4f}" if "dice_last" in row else ""
     return start + (
-        f"Dice {row['dice']:.4f} [{low:.3f}, {high:.3f}]{last}; {row['seen']} images seen, "
+        f"{metric} {row[metric]:.4f} [{low:.3f}, {high:.3f}]{more}; {row['seen']} images seen, "
         f"peak {row['peak_memory_gb']} GB"
     )
 
@@ -153,7 +155,8 @@ def said(row: dict[str, Any]) -> str:
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with one kind of object")
-    parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=list(PEERS))
+    parser.add_argument("--task", choices=("semantic", "instance"), default="semantic")
+    parser.add_argument("--peers", nargs="+", choices=list(PEERS), help="(all of the task)")
     parser.add_argument("--minutes", type=float, nargs="+", default=[2, 5, 10])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
@@ -163,6 +166,10 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=HERE / "results.jsonl")
     parser.add_argument("--retry", action="store_true", help="run once more what failed")
     options = parser.parse_args()
+    able = [name for name, peer in PEERS.items() if options.task in peer.tasks]
+    options.peers = options.peers or able
+    if wrong := [name for name in options.peers if name not in able]:
+        parser.error(f"--task {options.task} is for {', '.join(able)}; got {', '.join(wrong)}")
     for folder in ("data", "environments", "out"):
         setattr(options, folder, getattr(options, folder).resolve())
     return options
@@ -171,9 +178,9 @@ def read_options() -> argparse.Namespace:
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a peer ends with the driver
     options = read_options()
-    dataset = open_dataset(options.data)
+    dataset = open_dataset(options.data, task=options.task)
     split = draw_split(dataset)
-    write_job(dataset, split, options.out)
+    write_job(dataset, split, options.out / options.data.name)
     for seed in options.seeds:
         for name in options.peers:
             seconds = missing(read_rows(options.results), name, seed, options)

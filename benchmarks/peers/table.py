@@ -14,6 +14,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- peers: begin -->", "<!-- peers: end -->"
+WORDS = {"dice": "Dice", "accuracy@0.5": "TP / (TP + FP + FN) at IoU 0.5"}
 GOAL = 0.9  #: Dice on the validation part that the time is told of
 COLORS = ("#009e73", "#56b4e9", "#d55e00", "#e69f00", "#cc79a7", "#0072b2", "#666666", "#000000")
 
@@ -22,7 +23,7 @@ Row = dict[str, Any]
 
 def newest(rows: Iterable[Row]) -> list[Row]:
     """Return the last row of each peer, seed and wall time: a second try replaces the first."""
-    kept = {(row["peer"], row["seed"], row["minutes"]): row for row in rows}
+    kept = {(row["data"], row["peer"], row["seed"], row["minutes"]): row for row in rows}
     return list(kept.values())
 
 
@@ -33,11 +34,15 @@ def by_peer(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return groups
 
 
+def value_of(row: Row) -> float:
+    return float(row[row.get("metric", "dice")])
+
+
 def dice_of(rows: list[Row]) -> str:
     """Return the mean over seeds with its spread, or the interval over images of one seed."""
     if not rows:
         return "-"
-    values = [row["dice"] for row in rows]
+    values = [value_of(row) for row in rows]
     if len(values) > 1:
         return f"**{mean(values):.3f}** ± {stdev(values):.3f} ({len(values)} seeds)"
     low, high = rows[0]["ci95"]
@@ -47,14 +52,16 @@ def dice_of(rows: list[Row]) -> str:
 def table(rows: list[Row]) -> list[str]:
     """Return the lines of the table of scores, best first by the longest wall time."""
     minutes = sorted({row["minutes"] for row in rows})
-    head = [f"Dice, {one:g} min" for one in minutes]
+    word = WORDS[rows[0].get("metric", "dice")]
+    head = [f"{word}, {one:g} min" for one in minutes]
     head = ["who", "start", *head, "images/s", "seen", "memory", "install", "without PyTorch"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     groups = sorted(by_peer(rows).values(), key=lambda group: -best_dice(group))
     for group in groups:
         cells = [dice_of([row for row in group if row["minutes"] == one]) for one in minutes]
         first, longest = group[0], [row for row in group if row["minutes"] == minutes[-1]] or group
-        cells = [f"{first['title']} {first['version']}", first["start"], *cells]
+        start = first["start"].partition(" (")[0]  # what failed stands in `results.jsonl`
+        cells = [f"{first['title']} ({first['package']} {first['version']})", start, *cells]
         cells += [
             f"{median(row['images_per_second'] for row in longest):.1f}",
             f"{median(row['seen'] for row in longest):,.0f}",
@@ -68,7 +75,7 @@ def table(rows: list[Row]) -> list[str]:
 
 def best_dice(rows: list[Row]) -> float:
     last = max(row["minutes"] for row in rows)
-    return mean(row["dice"] for row in rows if row["minutes"] == last)
+    return mean(value_of(row) for row in rows if row["minutes"] == last)
 
 
 def size_of(megabytes: float | None) -> str:
@@ -137,7 +144,7 @@ def draw(rows: list[Row], path: Path) -> None:
             "linewidth": 2.4 if mine else 1.2,
         }
         minutes = sorted({row["minutes"] for row in group})
-        means = [mean(r["dice"] for r in group if r["minutes"] == one) for one in minutes]
+        means = [mean(value_of(r) for r in group if r["minutes"] == one) for one in minutes]
         left.plot(minutes, means, marker="o", label=group[0]["title"], **look)
         longest = max(group, key=lambda row: (row["minutes"], -row["seed"]))
         right.plot(*running_best(longest["curve"]), **look)
@@ -163,21 +170,29 @@ def running_best(curve: list[dict]) -> tuple[list[float], list[float]]:
 
 
 def text_of(rows: list[Row], picture: str) -> str:
-    """Return all that the README shows, as Markdown."""
-    fine = [row for row in newest(rows) if row["status"] == "ok"]
-    if not fine:
-        parts = ["No row yet."]
-    else:
-        last = fine[-1]
-        torches = ", ".join(sorted({row["torch"] for row in fine if row["torch"]}))
-        parts = [*table(fine), "", *times(fine), "", f"![Dice over minutes]({picture})", ""]
-        parts.append(
-            f"{last['data']}, {last['images']} test images; {last['machine']}, {last['threads']} "
-            f"threads; PyTorch {torches}; {last['date']}."
-        )
-    if failed := failures(newest(rows)):
-        parts += ["", "Not measured, and why:", "", *failed]
-    return "\n".join(parts)
+    """Return all that the README shows, as Markdown: a part for each set of images."""
+    parts = []
+    for data in dict.fromkeys(row["data"] for row in rows):
+        mine = [row for row in newest(rows) if row["data"] == data]
+        fine = [row for row in mine if row["status"] == "ok"]
+        if fine:
+            parts += [*table(fine), ""]
+            if drawn(fine):
+                parts += [*times(fine), "", f"![Dice over minutes]({picture})", ""]
+            last = fine[-1]
+            torches = ", ".join(sorted({row["torch"] for row in fine if row["torch"]}))
+            parts.append(
+                f"{data}, {last['images']} test images; {last['machine']}, {last['threads']} "
+                f"threads; PyTorch {torches}; {last['date']}.\n"
+            )
+        if failed := failures(mine):
+            parts += [f"{data}: not measured, and why:", "", *failed, ""]
+    return "\n".join(parts or ["No row yet."]).rstrip()
+
+
+def drawn(rows: list[Row]) -> bool:
+    """Tell whether rows are of the drawing and of times: those of Dice."""
+    return "metric" not in rows[0]
 
 
 def insert(readme: Path, text: str) -> None:
@@ -197,7 +212,7 @@ def main() -> None:
     options = parser.parse_args()
     lines = options.results.read_text(encoding="utf-8").splitlines()
     rows: list[Row] = [json.loads(line) for line in lines]
-    fine = [row for row in newest(rows) if row["status"] == "ok"]
+    fine = [row for row in newest(rows) if row["status"] == "ok" and drawn([row])]
     if fine:
         draw(fine, options.picture)
     text = text_of(rows, f"{options.picture.parent.name}/{options.picture.name}")

@@ -27,7 +27,8 @@ from segmentare.errors import DatasetError
 def row(peer="smp", minutes=2.0, seed=0, **more):
     return {
         "peer": peer, "title": peer, "minutes": minutes, "seed": seed, "data": "ph2",
-        "status": "ok", "dice": 0.8, "ci95": [0.7, 0.9], "version": "1", "start": "random",
+        "status": "ok", "package": peer, "dice": 0.8, "ci95": [0.7, 0.9],
+        "version": "1", "start": "random",
         "images_per_second": 4.0, "seen": 480, "peak_memory_gb": 2.0, "curve": [],
         "torch": "2", "images": 24, "machine": "here", "threads": 2, "date": "today",
     } | more  # fmt: skip
@@ -36,7 +37,7 @@ def row(peer="smp", minutes=2.0, seed=0, **more):
 def options(tmp_path, **more):
     words = {
         "data": Path("ph2"), "minutes": [2, 5], "retry": False, "threads": 1, "every": 5,
-        "out": tmp_path / "out", "environments": tmp_path / "environments",
+        "task": "semantic", "out": tmp_path / "out", "environments": tmp_path / "environments",
     }  # fmt: skip
     return argparse.Namespace(**words | more)
 
@@ -112,6 +113,19 @@ def test_dice_of_saved_masks_worked_out_by_hand(squares):
     assert scores["images"] == 2
 
 
+def test_objects_of_saved_maps_worked_out_by_hand(squares):
+    truth, found = np.zeros((8, 8), np.uint16), np.zeros((8, 8), np.uint16)
+    truth[2:6, 2:6], truth[7, :3], truth[0, 5:] = 1, 2, 3
+    found[2:6, 2:6], found[7, 6:], found[0, 5:] = 9, 4, 300  # 2 hits, 1 invented, 1 missed
+    for i, ids in enumerate((found, found * 0)):
+        Image.fromarray(truth).save(squares / "masks" / f"{i}.png")
+        Image.fromarray(ids).save(squares / "found" / f"{i}.ids.png")
+    dataset = open_dataset(squares, task="instance")
+    scores = scoring.score_objects(dataset, ("0", "1"), squares / "found")
+    assert scores[scores["metric"]] == pytest.approx((2 / 4 + 0) / 2)
+    assert scores["accuracy@0.7"] == pytest.approx((2 / 4 + 0) / 2)
+
+
 @pytest.mark.parametrize("damage", ["absent", "small", "cut"])
 def test_a_mask_that_a_peer_did_not_write_well_is_an_error(squares, damage):
     path = squares / "found" / "0.png"
@@ -140,7 +154,7 @@ def test_a_second_try_replaces_the_first_row(tmp_path):
     rows = [row(status="failed", reason="once"), row(dice=0.9), row("ours", dice=0.91)]
     text = tables.text_of(rows, "dice.png")
     assert "once" not in text
-    assert text.index("| ours 1 |") < text.index("| smp 1 |")
+    assert text.index("| ours (ours 1) |") < text.index("| smp (smp 1) |")
     readme = tmp_path / "README.md"
     readme.write_text(f"a\n{tables.BEGIN}\nold\n{tables.END}\nb\n")
     tables.insert(readme, text)
