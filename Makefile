@@ -14,7 +14,7 @@ setup: $(STAMP)  ## make .venv and install everything into it
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[torch,pretrained,dicom,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[torch,pretrained,dicom,export,dev]'
 	@touch $(STAMP)
 
 demo: setup  ## draw images, train, score, predict, write a report (about 3 minutes)

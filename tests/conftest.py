@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -38,6 +39,19 @@ def tiny_run(drawn, tmp_path_factory):
 def _own_cache(tmp_path_factory):
     """Remember nothing of tests in the user's cache folder."""
     os.environ["SEGMENTARE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_trials():
+    """Compute with PyTorch, where it is installed: trials of engines take time."""
+    if importlib.util.find_spec("torch") is not None:
+        os.environ["SEGMENTARE_ENGINE"] = "torch"
+
+
+@pytest.fixture
+def _any_engine(monkeypatch):
+    """Let the engine be chosen as it is for users."""
+    monkeypatch.delenv("SEGMENTARE_ENGINE", raising=False)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from segmentare.errors import MissingPackageError, ModelError
 from segmentare.exporters import export
 from segmentare.models import read_model
 
+pytestmark = pytest.mark.usefixtures("_any_engine")
+
 
 @pytest.fixture
 def run(tmp_path):
@@ -49,6 +51,22 @@ def test_without_images_the_first_engine_computes_exactly(run):
     assert (opened.engine, opened.precision) == ("torch", "f32")
     assert opened.predictor.computed == "torch f32"
     assert opened.why.startswith("Engine: torch f32: ")
+
+
+def test_the_environment_may_name_the_usual_engine(run, monkeypatch):
+    monkeypatch.setenv("SEGMENTARE_ENGINE", "torch")
+
+    def never(_):
+        raise AssertionError
+
+    opened = open_model(run, Wanted(precision="bf16"), examples=never)
+    assert opened.why == "Engine: torch bf16: as SEGMENTARE_ENGINE says."
+    monkeypatch.setenv("SEGMENTARE_ENGINE", "abacus")
+    with pytest.raises(ValueError, match="must be auto or one of torch"):
+        load(run)
+    assert load(run, engine="torch").computed == "torch f32"
+    monkeypatch.setenv("SEGMENTARE_ENGINE", "auto")
+    assert open_model(run, Wanted()).why.startswith("Engine: torch f32: no engines were tried")
 
 
 def test_a_trial_is_held_once_and_remembered(run, only, monkeypatch):

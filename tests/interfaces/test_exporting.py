@@ -123,8 +123,11 @@ def test_what_cannot_be_exported_is_a_sentence(refused, tiny_run, tmp_path, word
     assert sentence in refused("export", tiny_run, *words, "--out", tmp_path / "x", "--quiet")
 
 
-@pytest.mark.skipif(OPENVINO, reason="openvino is installed")
-def test_a_missing_package_is_a_sentence(refused, tiny_run, tmp_path):
+def test_a_missing_package_is_a_sentence(refused, tiny_run, tmp_path, monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *_: None if name == "openvino" else real(name)
+    )
     sentence = refused("export", tiny_run, "--to", "openvino", "--out", tmp_path / "x", "--quiet")
     assert "openvino must be installed. Run: pip install 'segmentare[export]'" in sentence
 
@@ -138,6 +141,7 @@ def test_without_data_noise_is_compared(name, tmp_path):
     assert result.parity[0].score is None
 
 
+@pytest.mark.usefixtures("_any_engine")
 @pytest.mark.skipif(not (OPENVINO and NNCF), reason="openvino or nncf is not installed")
 def test_int8_is_quantized_and_its_cost_measured(tiny_run, drawn, tmp_path):
     result = export(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,13 +20,16 @@ from segmentare.prediction.predictor import Predictor
 
 Examples = Callable[[Model], Sequence[Image]]
 
+USUAL = "SEGMENTARE_ENGINE"  #: variable of the environment with the engine where none is asked for
+
 
 @dataclass(frozen=True)
 class Wanted:
     """What shall compute a model.
 
     Attributes:
-        engine: A name from `ENGINES`, or `auto`: the fastest that is installed and right.
+        engine: A name from `ENGINES`, or `auto`: that of the variable `SEGMENTARE_ENGINE`, else the
+            fastest that is installed and right.
         precision: `f32`, `bf16` or `int8`; `None`: with `auto` whichever is fastest and right,
             else `f32`, or `int8` for what was exported so.
         device: Of PyTorch or TensorFlow.
@@ -116,12 +120,13 @@ def open_model(
     wanted = _agreed(wanted)
     if _is_for_tensorflow(model, wanted):
         return _in_tensorflow(model, wanted, flips=flips)
-    if wanted.engine != "auto":
-        engine = find_engine(wanted.engine)
+    usual = os.environ.get(USUAL, "auto")
+    name = usual if wanted.engine == "auto" else wanted.engine
+    if name != "auto":
+        engine = find_engine(name)
         precision = wanted.precision or (engine.computes(model) or ("f32",))[0]
-        return _opened(
-            model, engine, Settings(precision, wanted.device), "as asked for", flips=flips
-        )
+        why = "as asked for" if name == wanted.engine else f"as {USUAL} says"
+        return _opened(model, engine, Settings(precision, wanted.device), why, flips=flips)
     able = _able(model, wanted.precision)
     rows, why = _tried(model, able, wanted, examples)
     found = choose(rows, wanted.precision)

@@ -24,7 +24,7 @@ from segmentare.prediction.predictor import Predictor
 
 RIGHT = 0.999  #: least share of pixels that must be the same
 WORTH = 1.1  #: so much faster must be what is less exact, or needs a conversion
-SECONDS = 6.0  #: for the timing of all candidates together, beyond one round each
+SECONDS = 3.0  #: for the timing of all candidates together, beyond one round each
 ROUNDS = (3, 25)  #: at least and at most; what disturbs one round seldom disturbs all
 
 Way = tuple[str, str]  #: engine and precision
@@ -109,16 +109,27 @@ class Agreements:
         functions: Those that ran.
         shares: Of the pixels (or keypoints) that are as the first one has them, in the worst image.
         reasons: Why others did not run.
+        truth: What the others are compared with, one prediction per image.
     """
 
     functions: dict[Way, MapsFunction] = field(default_factory=dict)
     shares: dict[Way, float] = field(default_factory=dict)
     reasons: dict[Way, str] = field(default_factory=dict)
+    truth: list[Any] = field(default_factory=list)
 
 
-def agreements(model: Model, images: Sequence[Image], device: str = "auto") -> Agreements:
-    """Let all engines predict some images, and compare them with the first; see `hold_trial`."""
-    result, truth = Agreements(), None
+def agreements(
+    model: Model, images: Sequence[Image], device: str = "auto", truth: Sequence[Any] = ()
+) -> Agreements:
+    """Let all engines predict some images, and compare them; see `hold_trial`.
+
+    Args:
+        model: A run or an export.
+        images: At least one.
+        device: For PyTorch.
+        truth: Predictions of the images to compare with; empty takes those of the first engine.
+    """
+    result = Agreements(truth=list(truth))
     for engine, precision in candidates(model):
         way = (engine.name, precision)
         try:
@@ -128,8 +139,8 @@ def agreements(model: Model, images: Sequence[Image], device: str = "auto") -> A
         except (ModelError, MissingPackageError) as error:
             result.reasons[way] = str(error)
             continue
-        truth = truth or found
-        result.shares[way] = min(alike(a, b) for a, b in zip(truth, found, strict=True))
+        result.truth.extend(() if result.truth else found)
+        result.shares[way] = min(alike(a, b) for a, b in zip(result.truth, found, strict=True))
         result.functions[way] = maps_of
     return result
 

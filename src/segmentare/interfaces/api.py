@@ -326,6 +326,7 @@ def export(
 def bench(
     run: Folder,
     *,
+    also: Sequence[Folder] = (),
     data: Folder | None = None,
     size: SizeText | None = None,
     seconds: float = 4.0,
@@ -336,6 +337,7 @@ def bench(
 
     return benching.bench(
         run,
+        also=also,
         data=None if data is None else Path(data),
         size=None if size is None else parse_size(size),
         seconds=seconds,

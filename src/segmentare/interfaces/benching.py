@@ -18,6 +18,7 @@ import numpy as np
 from segmentare.engines.cache import machine
 from segmentare.engines.trial import agreements, candidates
 from segmentare.errors import ModelError
+from segmentare.geometry import Image
 from segmentare.interfaces.bench_worker import PLAIN, Work
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.example_images import noise, spread, usable
@@ -48,6 +49,7 @@ class BenchRow:
         memory: The most memory that the process held, in GB.
         alike: Share of the pixels (or keypoints) that agree with the first engine in f32.
         reason: Why it was not measured; "" otherwise.
+        model: Name of the model's folder.
     """
 
     engine: str
@@ -62,6 +64,7 @@ class BenchRow:
     memory: float | None = None
     alike: float | None = None
     reason: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class Bench:
 def bench(
     run: str | Path,
     *,
+    also: Sequence[str | Path] = (),
     data: Path | None = None,
     size: tuple[int, int] | None = None,
     seconds: float = SECONDS,
@@ -97,6 +101,7 @@ def bench(
 
     Args:
         run: Of a training or an export.
+        also: Other forms of the same model, such as its export in 8-bit integers.
         data: Images to measure on; `None` takes noise.
         size: Height and width of the network's input; `None`: as the model sees the first image.
             It concerns the maps alone, not the way from file to file.
@@ -109,35 +114,65 @@ def bench(
         ValueError: None of the images suits the model.
     """
     display = display or Display(quiet=True)
-    model = read_model(run)
-    pairs = [(engine.name, precision) for engine, precision in candidates(model)]
-    if model.format == RUN and any(name == "torch" for name, _ in pairs):
-        pairs.insert(0, (PLAIN, "f32"))
-    if not pairs:
-        raise ModelError(f"No engine that is installed computes {str(run)!r}.")
+    models = [read_model(folder) for folder in (run, *also)]
+    ways = [(model, *way) for model in models for way in _ways(model)]
+    model = models[0]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         paths, what = _images(model, data, Path(folder))
         processes = []
-        for name, precision in display.over(pairs, "Starting engines", len(pairs)):
+        for one, name, precision in display.over(ways, "Starting engines", len(ways)):
             names = [str(path) for path in paths]
-            work = Work(str(run), name, precision, names, None if size is None else list(size))
+            given = None if size is None else list(size)
+            work = Work(str(one.folder), name, precision, names, given)
             processes.append(stack.enter_context(_Process(work)))
         _measure(processes, seconds, display)
         rows = [process.row() for process in processes]
         image = next(usable(model, paths))
-        shares = agreements(model, [image]).shares
+        shares = _shares(models, image)
     frame = model.preprocessing.frame((image.shape[0], image.shape[1]))
     facts = {"when": now(), **describe_machine(), **machine()}
     return Bench(_finished(rows, shares), what, size or frame.tile, facts)
 
 
-def _finished(rows: Sequence[BenchRow], shares: dict[tuple[str, str], float]) -> list[BenchRow]:
+def _ways(model: Model) -> list[tuple[str, str]]:
+    """Return the engines and precisions that a model is measured in.
+
+    Raises:
+        ModelError: There are none.
+    """
+    pairs = [(engine.name, precision) for engine, precision in candidates(model)]
+    if model.format == RUN and any(name == "torch" for name, _ in pairs):
+        pairs.insert(0, (PLAIN, "f32"))
+    if not pairs:
+        raise ModelError(
+            f"No engine that is installed computes {str(model.folder)!r} ({model.format}). "
+            "Run: pip install 'segmentare[export]'"
+        )
+    return pairs
+
+
+def _shares(models: Sequence[Model], image: Image) -> dict[tuple[str, str, str], float]:
+    """Return what part of an image's pixels is as the first engine of the first model has it."""
+    shares: dict[tuple[str, str, str], float] = {}
+    truth: list[Any] = []
+    for model in models:
+        found = agreements(model, [image], truth=truth)
+        truth = found.truth
+        shares |= {(model.folder.name, *way): share for way, share in found.shares.items()}
+    return shares
+
+
+def _finished(
+    rows: Sequence[BenchRow], shares: dict[tuple[str, str, str], float]
+) -> list[BenchRow]:
     base = rows[0].p50 if rows[0].engine == PLAIN else None
     return [
         replace(
             row,
             times=base / row.p50 if base and row.p50 else None,
-            alike=1.0 if row.engine == PLAIN else shares.get((row.engine, row.precision)),
+            alike=1.0
+            if row.engine == PLAIN
+            else shares.get((row.model, row.engine, row.precision)),
         )
         for row in rows
     ]
@@ -191,7 +226,8 @@ class _Process:
 
     def row(self) -> BenchRow:
         """Return what was measured."""
-        row = BenchRow(self.work.engine, self.work.precision, reason=self.reason)
+        name = Path(self.work.folder).name
+        row = BenchRow(self.work.engine, self.work.precision, reason=self.reason, model=name)
         if not self.seconds:
             return row
         p50, p95 = (1000 * float(np.percentile(self.seconds, part)) for part in (50, 95))

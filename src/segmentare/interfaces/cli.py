@@ -331,9 +331,17 @@ def _bench(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         subparsers,
         "bench",
         "measure every engine that computes a model here: time, memory, agreement",
-        "  segmentare bench run\n  segmentare bench run --data photos --size 256",
+        "  segmentare bench run\n  segmentare bench run --also small_int8 --data photos --size 256",
     )
     command.add_argument("run", type=Path, metavar="RUN", help="model folder")
+    command.add_argument(
+        "--also",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="EXPORT",
+        help="other forms of the same model, such as its export with --int8",
+    )
     command.add_argument("--data", type=Path, metavar="DATA", help="images (noise)")
     command.add_argument(
         "--size", help="of the network's input: 256 or 192x256, H x W (as it sees the images)"

@@ -179,6 +179,7 @@ def bench(options: argparse.Namespace) -> int:
 
     result = api.bench(
         options.run,
+        also=options.also,
         data=options.data,
         size=options.size,
         seconds=options.seconds,

@@ -46,14 +46,18 @@ def print_bench(result: Bench) -> None:
     """Print what every engine is like."""
     height, width = result.size
     title = f"Maps of one image, input {height} x {width}; file to file: {result.images}"
-    table = Table("engine", "precision", title=title, title_justify="left")
+    several = len({row.model for row in result.rows}) > 1
+    first = ["model"] if several else []
+    table = Table(*first, "engine", "precision", title=title, title_justify="left")
     for column in _BENCHED:
         table.add_column(column, justify="right")
     for row in result.rows:
+        first = [row.model] if several else []
         if row.reason:
-            table.add_row(row.engine, row.precision, row.reason)
+            table.add_row(*first, row.engine, row.precision, row.reason)
             continue
         table.add_row(
+            *first,
             row.engine,
             row.precision,
             _number(row.p50, 1),

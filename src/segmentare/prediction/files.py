@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import uuid
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,15 @@ def write_mask(
             + (", without unlabeled pixels: a 0/255 mask cannot show them." if binary else ".")
         )
     if binary:
-        picture = Pillow.fromarray(np.where(category == 1, 255, 0).astype(np.uint8))
+        picture = Pillow.fromarray((category == 1).view(np.uint8) * np.uint8(255))
     else:
         colors = np.zeros((256, 3), np.uint8)
         colors[: len(categories)] = [c.color for c in categories]
         colors[UNLABELED] = UNLABELED_COLOR
         picture = Pillow.fromarray(np.ascontiguousarray(category))
         picture.putpalette(colors.tobytes())
-    write_bytes(path, _encoded(picture, "PNG"), overwrite=overwrite)
+    # masks are runs of equal values: so compressed they are smaller, in half the time
+    write_bytes(path, _encoded(picture, "PNG", compress_type=zlib.Z_RLE), overwrite=overwrite)
 
 
 def write_probability(path: Path, segmentation: Segmentation, *, overwrite: bool = False) -> None:

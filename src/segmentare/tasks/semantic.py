@@ -99,6 +99,8 @@ class Semantic(Task[Segmentation]):
 def _without_small(mask: NDArray[np.uint8], area: float) -> NDArray[np.uint8]:
     """Return the mask (0 and 1) without its connected parts of fewer than `area` pixels."""
     count, parts, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if (stats[1:, cv2.CC_STAT_AREA] >= area).all():
+        return mask
     keep = np.ones(count, np.uint8)
     keep[stats[:, cv2.CC_STAT_AREA] < area] = 0
     keep[0] = 0
