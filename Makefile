@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+KERAS := .venv-tensorflow
 
-.PHONY: help setup demo lesson test test-fast lint format clean
+.PHONY: help setup demo lesson test test-fast test-tensorflow lint format clean
 
 help:  ## list what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -26,6 +27,16 @@ test: setup  ## everything that CI checks: lint, types, import contracts, tests
 test-fast: setup  ## the tests that take no training
 	$(BIN)/python -m pytest -m 'not slow'
 
+test-tensorflow: $(KERAS)/.installed  ## both frameworks, LiteRT: what needs TensorFlow, in .venv-tensorflow
+	$(KERAS)/bin/python -m pytest tests/in_keras tests/parity tests/test_frameworks.py \
+		tests/engines/test_same_maps.py
+
+$(KERAS)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(KERAS)
+	$(KERAS)/bin/pip install --quiet --constraint constraints.txt --editable \
+		'.[torch,tensorflow,litert]' pytest hypothesis
+	@touch $@
+
 lesson: setup  ## run the lesson's notebooks; copies with outputs are in lesson/ (about 20 minutes)
 	$(BIN)/python docs/lesson/run.py --out lesson
 
@@ -40,4 +51,4 @@ format: setup  ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) demo lesson build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(KERAS) demo lesson build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,58 +1,126 @@
-"""How far the predictions of PyTorch and TensorFlow are the same, for trained models.
+"""How far the predictions of PyTorch and TensorFlow are the same, as a table.
 
-    python benchmarks/framework_parity.py 24 RUN IMAGES [RUN IMAGES ...]
+    python benchmarks/framework_parity.py --random ../shared/data/ph2/images
+    python benchmarks/framework_parity.py --run RUN IMAGES [--run RUN IMAGES ...] --count 24
 
-Both read the same model folders and look at the same images of a folder, evenly chosen. Per model:
-the largest difference of any value of its maps, and how many pixels or keypoints of all predictions
-differ; a keypoint differs when it moves by more than 0.01 pixels.
+`--random` makes a small model of every network for every task, with fresh weights whose answers
+are both yes and no; `--run` takes trained models. Both frameworks read the same model folder and
+look at the same images, evenly chosen from a folder. Per model: the largest difference of any value
+of its maps, and how many pixels of all predictions differ (ids of objects by what they cover), or
+keypoints where a prediction has no pixels.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from segmentare.annotations import Category
+from segmentare.architecture import NetworkSpec
+from segmentare.checkpoint import save_model
 from segmentare.datasets.images import read_image
+from segmentare.engines.agreement import differing, extent, largest_difference
+from segmentare.interfaces.machine import describe_machine
 from segmentare.interfaces.predicting import find_images
 from segmentare.loading import load
-from segmentare.poses import Poses
+from segmentare.networks.inference import to_arrays
+from segmentare.networks.network import build_network
+from segmentare.prediction.preprocessing import Preprocessing
+from segmentare.skeletons import SKELETONS
+from segmentare.tasks import Body, Instance, Panoptic, Pose, Semantic
 
-NEAR = 0.01  # pixels
+GROUND = Category("background", (0, 0, 0), background=True)
+CELLS = (GROUND, Category("cell", (255, 0, 0), thing=True))
+SCENE = (*CELLS, Category("sky", (0, 0, 255)))
+PEOPLE = SKELETONS["coco17"]
+
+TASKS = {
+    "semantic, one object": Semantic(CELLS),
+    "semantic, categories": Semantic(SCENE),
+    "instance, centers": Instance(CELLS),
+    "instance, flows": Instance(CELLS, code="flow"),
+    "panoptic": Panoptic(SCENE),
+    "pose, centers": Pose(PEOPLE),
+    "pose, fields": Pose(PEOPLE, code="fields"),
+    "body": Body(PEOPLE),
+}
+SPECS = {
+    "unet resnet": NetworkSpec(width=0.25),
+    "unet resnet, stride 4": NetworkSpec(width=0.25, stride=4),
+    "unet plain": NetworkSpec(encoder="plain", width=0.25, decoder_channels=()),
+    "unet vgg": NetworkSpec(encoder="vgg", width=0.25, decoder_channels=()),
+    "segnet vgg": NetworkSpec(network="segnet", encoder="vgg", width=0.25),
+}
+SEEN = Preprocessing(3, "uint8", (190.0, 144.0, 122.0), (50.0, 49.0, 50.0), (96, 128))
 
 
-def differing(one, other):
-    """Return how many pixels or keypoints differ, and of how many."""
-    if isinstance(one, Poses):
-        there, count = one.keypoints[..., :2], max(len(one.keypoints), len(other.keypoints))
-        total = count * one.keypoints.shape[1]
-        if one.keypoints.shape != other.keypoints.shape:
-            return total, total
-        far = np.abs(there - other.keypoints[..., :2]).max(-1) > NEAR
-        return int(far.sum()), total
-    same = one.category == other.category
-    if one.instance is not None:
-        same &= one.instance == other.instance
-    return int((~same).sum()), same.size
+def write_random(folder: Path, spec: NetworkSpec, task) -> Path:
+    """Write a model with fresh weights, its BatchNorms and heads not at their start."""
+    torch.manual_seed(0)
+    network = build_network(spec, task.heads)
+    for _ in range(3):
+        network.train()(torch.randn(2, spec.channels, 64, 64))
+    with torch.no_grad():
+        for head in network.heads.values():
+            head.weight.mul_(4)
+    description = {
+        "task": task.to_dict(),
+        "network": spec.to_dict(),
+        "preprocessing": SEEN.to_dict(),
+    }
+    save_model(folder, description, to_arrays(network))
+    return folder
 
 
-def main():
-    count, *pairs = sys.argv[1:]
-    for run, folder in zip(pairs[::2], pairs[1::2], strict=True):
-        one, other = (load(run, framework=name) for name in ("torch", "tensorflow"))
-        paths = list(find_images([Path(folder)]).values())
-        chosen = np.unique(np.linspace(0, len(paths) - 1, int(count)).round().astype(int))
-        largest, differ, total = 0.0, 0, 0
-        for index in chosen:
-            image = read_image(paths[index])
-            readings = [predictor.read(image) for predictor in (one, other)]
-            for name, maps in readings[0].maps.items():
-                largest = max(largest, float(np.abs(maps - readings[1].maps[name]).max()))
-            wrong, seen = differing(one.decode(readings[0]), other.decode(readings[1]))
-            differ, total = differ + wrong, total + seen
-        what = f"{Path(run).name:22} {one.task.name:9} {len(chosen)} images"
-        print(f"{what}  largest {largest:.1e}  differ {differ} of {total}", flush=True)
+def chosen(folder: str, count: int):
+    paths = list(find_images([Path(folder)]).values())
+    places = np.unique(np.linspace(0, len(paths) - 1, count).round().astype(int))
+    return [read_image(paths[place]) for place in places]
+
+
+def compare(run: Path, images) -> tuple[float, int, int]:
+    """Return the largest difference, how many pixels or keypoints differ, and of how many."""
+    one, other = (load(run, framework=name) for name in ("torch", "tensorflow"))
+    largest, differ, total = 0.0, 0, 0
+    for image in images:
+        readings = [predictor.read(image) for predictor in (one, other)]
+        found = largest_difference(readings[0].maps, readings[1].maps)
+        largest = max(largest, *found.values())
+        shown = one.decode(readings[0]), other.decode(readings[1])
+        differ, total = differ + differing(*shown), total + extent(shown[0])
+    return largest, differ, total
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--random", metavar="IMAGES", help="every network x task on these images")
+    parser.add_argument("--run", nargs=2, action="append", default=[], metavar=("RUN", "IMAGES"))
+    parser.add_argument("--count", type=int, default=3, help="images of each folder (3)")
+    options = parser.parse_args()
+    print("| network | task | largest difference of maps | pixels or keypoints that differ |")
+    print("|---|---|---|---|")
+
+    def row(network: str, task: str, run: Path, images) -> None:
+        largest, differ, total = compare(run, images)
+        print(f"| {network} | {task} | {largest:.1e} | {differ} of {total} |", flush=True)
+
+    if options.random:
+        images = chosen(options.random, options.count)
+        for network, spec in SPECS.items():
+            for name, task in TASKS.items():
+                with tempfile.TemporaryDirectory() as folder:
+                    row(network, name, write_random(Path(folder) / "model", spec, task), images)
+    for run, folder in options.run:
+        images = chosen(folder, options.count)
+        row(f"trained: {Path(run).name}", f"{len(images)} images", Path(run), images)
+    machine = describe_machine()
+    facts = [str(machine.get(k)) for k in ("processor", "cores", "torch", "tensorflow")]
+    print(f"\n{', '.join(facts)}; {datetime.now(UTC).date().isoformat()}.")
 
 
 if __name__ == "__main__":

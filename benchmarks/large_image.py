@@ -2,12 +2,14 @@
 
     python benchmarks/large_image.py --out /tmp/large
 
-It draws a tiled RGB TIFF, predicts it with `segmentare predict` in a process of its own, and prints
-the time and the peak memory of that process. Then it predicts a smaller image, which fits into
-memory, whole and in parts, and prints how many pixels differ.
+It draws an image of 4,000 x 4,000 pixels and predicts it with `segmentare predict` in processes of
+their own: whole, in parts, and in parts by a process that is killed and a second one that goes on.
+It prints times, peak memory of the processes, and how many pixels differ. Then it draws the large
+image as tiled RGB TIFF and predicts it; that prints every minute how far it is.
 
 A model folder can be given; without one a small network with random weights is used, which takes as
-long and as much memory as a trained one.
+long and as much memory as a trained one. If this program is killed, `--resume` goes on with the
+large image where it stopped; the time that it prints is then that of the rest.
 """
 
 from __future__ import annotations
@@ -53,8 +55,9 @@ def tiles(height: int, size: int) -> Iterator[np.ndarray]:
 
 
 def write_image(path: Path, size: int, height: int) -> None:
-    """Write a tiled RGB TIFF without ever holding it."""
-    with tifffile.TiffWriter(path, bigtiff=3 * height * size > 4e9) as file:
+    """Write a tiled RGB TIFF without ever holding it, whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    with tifffile.TiffWriter(temporary, bigtiff=3 * height * size > 4e9) as file:
         file.write(
             tiles(height, size),
             shape=(height, size, 3),
@@ -64,6 +67,7 @@ def write_image(path: Path, size: int, height: int) -> None:
             compression="zlib",
             compressionargs={"level": 1},
         )
+    temporary.replace(path)
 
 
 def write_model(folder: Path) -> Path:
@@ -92,18 +96,48 @@ def write_model(folder: Path) -> Path:
     return folder
 
 
+def start(model: Path, image: Path, out: Path, *options: str) -> subprocess.Popen[bytes]:
+    """Start to predict in a process of its own."""
+    command = [sys.executable, "-m", "segmentare.interfaces.cli", "predict", model, image]
+    return subprocess.Popen([str(word) for word in (*command, "--out", out, *options)])
+
+
 def predict(model: Path, image: Path, out: Path, *options: str) -> tuple[float, float]:
     """Predict in a process of its own; returns seconds and its peak memory in GB."""
-    if out.exists():
-        shutil.rmtree(out)
-    command = [sys.executable, "-m", "segmentare.interfaces.cli", "predict", model, image]
-    command += ["--out", out, *options]
     began = time.perf_counter()
-    process = subprocess.Popen([str(word) for word in command])
+    process = start(model, image, out, *options)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"The prediction must succeed; it ended with status {status}.")
     return time.perf_counter() - began, usage.ru_maxrss * KIBIBYTES / 1e9
+
+
+def predict_killed(model: Path, image: Path, out: Path, *options: str) -> tuple[float, int]:
+    """Predict, be killed after some parts, go on; returns seconds of the rest, and parts."""
+    process, folder = start(model, image, out, *options), out / f".{image.stem}.parts"
+    while len(list(folder.glob("*.npz"))) < 2 and process.poll() is None:
+        time.sleep(0.01)
+    if process.poll() is not None:
+        raise SystemExit("The prediction ended before it could be killed; take a larger --whole.")
+    process.kill()
+    process.wait()
+    kept = len(list(folder.glob("*.npz")))
+    return predict(model, image, out, *options)[0], kept
+
+
+def compare(out: Path) -> None:
+    """Print how many pixels of the smaller image differ."""
+    Image.MAX_IMAGE_PIXELS = None
+    with Image.open(out / "whole" / "small.png") as picture:
+        whole = np.asarray(picture)
+    for name in ("parts", "killed"):
+        parts = tifffile.imread(out / name / "small.tif")
+        differ, share = int((whole != parts).sum()), float((whole > 0).mean())
+        print(
+            f"pixels that differ, {name} against whole: {differ:,} of {whole.size:,} "
+            f"({100 * share:.0f} % are foreground)",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -114,27 +148,32 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=20_000, help="pixels of a side (20,000)")
     parser.add_argument("--height", type=int, help="rows, if it shall not be square")
     parser.add_argument("--whole", type=int, default=4_000, help="side of what fits into memory")
+    parser.add_argument("--engine", help="that computes the model (the fastest here)")
+    parser.add_argument("--resume", action="store_true", help="go on with the large image")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    model = options.model or write_model(options.out / "model")
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
-    small = options.out / "small.tif"
-    write_image(small, options.whole, options.whole)
-    seconds, memory = predict(model, small, options.out / "whole", "--large", "1e9")
-    print(f"{options.whole:,} px, whole:    {seconds:7.1f} s, peak {memory:.2f} GB", flush=True)
-    seconds, memory = predict(model, small, options.out / "parts", "--large", "1")
-    print(f"{options.whole:,} px, in parts: {seconds:7.1f} s, peak {memory:.2f} GB", flush=True)
-    Image.MAX_IMAGE_PIXELS = None
-    with Image.open(options.out / "whole" / "small.png") as picture:
-        whole = np.asarray(picture)
-    parts = tifffile.imread(options.out / "parts" / "small.tif")
-    differ, share = int((whole != parts).sum()), float((whole > 0).mean())
-    print(f"pixels that differ: {differ:,} of {whole.size:,} ({100 * share:.0f} % are foreground)")
-    big = options.out / "big.tif"
-    height = options.height or options.size
-    write_image(big, options.size, height)
-    seconds, memory = predict(model, big, options.out / "big")
-    print(f"{height:,} x {options.size:,} px, in parts: {seconds:7.1f} s, peak {memory:.2f} GB")
+    model = options.model or options.out / "model"
+    if not model.exists():
+        write_model(model)
+    more = ["--engine", options.engine] if options.engine else []
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores", flush=True)
+    if not options.resume:
+        for name in ("whole", "parts", "killed", "big"):
+            shutil.rmtree(options.out / name, ignore_errors=True)
+        small, side = options.out / "small.tif", f"{options.whole:,} px"
+        write_image(small, options.whole, options.whole)
+        for name, limit in (("whole", "1e9"), ("parts", "1")):
+            taken = predict(model, small, options.out / name, "--large", limit, *more)
+            print(f"{side}, {name}: {taken[0]:7.1f} s, peak {taken[1]:.2f} GB", flush=True)
+        rest = predict_killed(model, small, options.out / "killed", "--large", "1", *more)
+        print(f"{side}, killed after {rest[1]} parts: {rest[0]:7.1f} s for the rest", flush=True)
+        compare(options.out)
+    big, height = options.out / "big.tif", options.height or options.size
+    if not (options.resume and big.exists()):
+        write_image(big, options.size, height)
+    seconds, memory = predict(model, big, options.out / "big", *more)
+    size = f"{height:,} x {options.size:,} px"
+    print(f"{size}, in parts: {seconds:7.1f} s, peak {memory:.2f} GB")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """Train with the defaults on real sets and print what came out, one row each.
 
     python benchmarks/scores.py ph2-2m ph2-10m --seeds 0 1 2 --data ../shared/data
+    python benchmarks/scores.py ph2-2m --seeds 0 1 2 --frameworks torch tensorflow --data ...
 
 Every row is the command line itself, run as a user would: `segmentare train DATA --budget ...`,
 scored on the run's own test part. The split is that of seed 0 in every row (`--split`), so the
-seeds differ in weights and batches only. Results are appended to `benchmarks/results.jsonl`.
+seeds differ in weights and batches only. Results are appended to `benchmarks/results.jsonl`, which
+`table.py` prints. Several frameworks take turns, seed by seed, so that both see the machine alike.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import platform
 import subprocess
@@ -56,10 +59,12 @@ TASKS = {
 }
 
 
-def run(name: str, seed: int, data: Path, extra: list[str], keep: Path | None) -> dict:
+def run(name: str, seed: int, framework: str, options: argparse.Namespace) -> dict:
     folder, budget, score, least, aim = ROWS[name]
+    budget, data, extra = options.budget or budget, options.data, options.options.split()
     with tempfile.TemporaryDirectory() as temporary:
-        out = (keep or Path(temporary)) / f"{name}-{seed}"
+        suffix = "" if framework == "torch" else f"-{framework}"
+        out = (options.keep or Path(temporary)) / f"{name}-{seed}{suffix}"
         source = data / folder
         if name == "meadow-3m":  # the very images of `segmentare demo --task panoptic`
             source = write_dataset(Path(temporary) / "meadow", "meadow", 240)
@@ -67,7 +72,7 @@ def run(name: str, seed: int, data: Path, extra: list[str], keep: Path | None) -
             source = write_people(Path(temporary) / "people", 240)
         split = split_of_seed_0(name, source, Path(temporary), seed)
         command = ["train", str(source), "--out", str(out), "--budget", budget]
-        command += ["--task", TASKS.get(name, "semantic")]
+        command += ["--task", TASKS.get(name, "semantic"), "--framework", framework]
         command += ["--seed", str(seed), "--json", "--overwrite", *split, *extra]
         began = time.time()
         process = subprocess.run(
@@ -85,6 +90,7 @@ def run(name: str, seed: int, data: Path, extra: list[str], keep: Path | None) -
     return {
         "row": name,
         "seed": seed,
+        "framework": framework,
         "score": score,
         "value": value,
         "more": {name: number(scores[name])[0] for name in MORE if name in scores},
@@ -107,7 +113,7 @@ def run(name: str, seed: int, data: Path, extra: list[str], keep: Path | None) -
         "options": extra,
         "machine": f"{result['machine']['processor']}, {result['machine']['cores']} cores",
         "python": platform.python_version(),
-        "torch": result["machine"].get("torch"),
+        framework: result["machine"].get(framework),
         "date": datetime.now(UTC).date().isoformat(),
     }
 
@@ -144,17 +150,24 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", default=list(ROWS), metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument(
+        "--frameworks", nargs="+", choices=("torch", "tensorflow"), default=["torch"]
+    )
+    parser.add_argument("--budget", help="instead of the row's own, to see that it works")
+    parser.add_argument(
+        "--results", type=Path, default=HERE / "results.jsonl", help="file that rows are added to"
+    )
     parser.add_argument("--keep", type=Path, help="keep the runs in this folder")
     parser.add_argument("--options", default="", help="more options for `segmentare train`")
     options = parser.parse_args()
-    for name in options.rows:
-        for seed in options.seeds:
-            row = run(name, seed, options.data, options.options.split(), options.keep)
-            with (HERE / "results.jsonl").open("a", encoding="utf-8") as file:
+    for name, seed in itertools.product(options.rows, options.seeds):
+        for framework in options.frameworks:
+            row = run(name, seed, framework, options)
+            with options.results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             interval = f" [{row['ci95'][0]:.3f}, {row['ci95'][1]:.3f}]" if row["ci95"] else ""
             print(
-                f"{name} seed {seed}: {row['score']} {row['value']:.4f}{interval} on "
+                f"{name} seed {seed} {framework}: {row['score']} {row['value']:.4f}{interval} on "
                 f"{row['images']} images (at least {row['least']}, aim {row['aim']}); "
                 f"{row['training_seconds']:.0f} s, around the step {row['around_the_step']:.1%}, "
                 f"peak {row['peak_memory_gb']} GB",

@@ -1,6 +1,7 @@
-"""Print `results.jsonl` as the table of the README: `python benchmarks/table.py`."""
+"""Print `results.jsonl` (or a FILE) as the table of the README: `python benchmarks/table.py`."""
 
 import json
+import sys
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -24,13 +25,17 @@ WORDS = {
 
 
 def main() -> None:
-    lines = (Path(__file__).parent / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    file = Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).parent / "results.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines()
     groups: dict[tuple, list[dict]] = {}
     for row in map(json.loads, lines):
-        groups.setdefault((row["row"], row["start"] or "none", *row["options"]), []).append(row)
-    print("| data and score | time | start | result | test images | at least / aim | memory |")
-    print("|---|---|---|---|---|---|---|")
-    for (name, start, *_), rows in groups.items():
+        framework = row.get("framework", "torch")
+        key = (row["row"], framework, row["budget"], row["start"] or "none", *row["options"])
+        groups.setdefault(key, []).append(row)
+    heads = "data and score", "framework", "time", "start", "result", "test images"
+    print("|", " | ".join((*heads, "at least / aim", "memory")), "|")
+    print("|---" * (len(heads) + 2) + "|")
+    for (name, framework, _, start, *_), rows in groups.items():
         first, values = rows[0], [row["value"] for row in rows]
         result = f"**{mean(values):.3f}**"
         if len(rows) > 1:
@@ -44,10 +49,12 @@ def main() -> None:
             result += f"; PQ {more['pq']:.3f}"
         goal = f"{first['least']} / {first['aim']}" if first["least"] else "none set"
         memory = f"{max(row['peak_memory_gb'] for row in rows):.1f} GB"
-        cells = (WORDS[name], first["budget"], start, result, first["images"], goal, memory)
+        named = {"torch": "PyTorch", "tensorflow": "TensorFlow"}[framework]
+        cells = (WORDS[name], named, first["budget"], start, result, first["images"], goal, memory)
         print("|", " | ".join(map(str, cells)), "|")
     row = json.loads(lines[-1])
-    print(f"\n{row['machine']}, Python {row['python']}, PyTorch {row['torch']}, {row['date']}.")
+    versions = (f"{what} {row[what]}" for what in ("torch", "tensorflow") if row.get(what))
+    print(f"\n{row['machine']}, Python {row['python']}, {', '.join(versions)}, {row['date']}.")
 
 
 if __name__ == "__main__":

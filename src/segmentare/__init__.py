@@ -47,7 +47,7 @@ _HOMES = {
     "demo": "interfaces.api",
     "evaluate": "interfaces.api",
     "export": "interfaces.api",
-    "list_networks": "networks.listing",
+    "list_networks": "interfaces.listing",
     "predict": "interfaces.api",
     "train": "interfaces.api",
 }

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
+import tempfile
+from collections.abc import Iterator
 
 from segmentare.errors import MissingPackageError
 
@@ -45,3 +49,27 @@ def choose_framework(wanted: str = AUTO) -> str:
             f"Run: pip install 'segmentare[{wanted}]'"
         )
     return wanted
+
+
+@contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Keep off the error stream what a framework's C++ part writes there, which heeds no setting.
+
+    Where what is done fails it is shown after all.
+    """
+    try:
+        before = os.dup(2)
+    except OSError:  # the error stream is closed, as in a service
+        yield
+        return
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(before, said.read())
+            raise
+        finally:
+            os.dup2(before, 2)
+            os.close(before)

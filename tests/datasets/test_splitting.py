@@ -112,6 +112,19 @@ def test_files_bring_a_split_back(tmp_path, ending):
         read_split(tmp_path / f"s.{ending}", records[1:])
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "how"),
+    [
+        ("s.json", '{"train": ["a"], "test": ["b"]}', "read from s.json"),
+        ("s.json", '{"train": ["a"], "test": ["b"], "how": "by hand"}', "by hand"),
+        ("s.csv", "name,part\na,train\nb,test\n", "read from s.csv"),
+    ],
+)
+def test_a_split_says_where_it_comes_from(tmp_path, file, text, how):
+    (tmp_path / file).write_text(text)
+    assert read_split(tmp_path / file).how == how
+
+
 @pytest.mark.parametrize("text", ["", "[1]", "{", '{"train": 3}'])
 def test_damaged_split_files(tmp_path, text):
     (tmp_path / "s.json").write_text(text)

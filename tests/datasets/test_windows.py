@@ -153,3 +153,25 @@ def test_stacks_are_refused(tmp_path):
     tifffile.imwrite(path, pixels((5, 70, 90)), ome=True, metadata={"axes": "ZYX"})
     with pytest.raises(DatasetError, match="5 planes"):
         TiffWindows(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_floats_that_are_no_numbers_are_refused_where_they_are(tmp_path, value):
+    pixels = np.zeros((64, 96, 3))
+    pixels[40:50, 40] = value
+    path = tmp_path / "scan.tif"
+    tifffile.imwrite(path, pixels, tile=(32, 32), photometric="rgb")
+    sentence = r"'scan.tif' is damaged \(30 of 6,144 values are NaN or infinite"
+    with TiffWindows(path) as windows:
+        assert windows.read((0, 32), (0, 96)).max() == 0
+        with pytest.raises(DatasetError, match=sentence):
+            windows.read((32, 64), (32, 96))
+    with pytest.raises(DatasetError, match=r"'scan.tif' .*30 of 18,432 values"):
+        read_image(path)
+
+
+def test_complex_pixels_are_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "scan.tif", np.zeros((64, 64), np.complex64), tile=(32, 32))
+    for read in (TiffWindows, read_image):
+        with pytest.raises(DatasetError, match="must be real numbers; got complex64"):
+            read(tmp_path / "scan.tif")

@@ -1,4 +1,4 @@
-"""Parity: PyTorch, ONNX Runtime and OpenVINO give the same maps and the same predictions."""
+"""Parity: PyTorch and the runtimes of exports give the same maps and the same predictions."""
 
 import importlib.util
 
@@ -61,7 +61,7 @@ def test_every_task(name, to, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ["detail", "coarse", "deep", "plain", "segnet"])
 def test_every_network_any_size_and_batch(name, to, tmp_path):
     run = write_any(tmp_path / "run", spec=NETWORKS[name])
     folder, engines = exported(run, to, tmp_path / "there")

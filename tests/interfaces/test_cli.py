@@ -123,6 +123,17 @@ def test_networks_are_listed(run_cli):
     assert all(row["parameters"] > 1e6 for row in rows)
 
 
+def test_json_of_check_goes_where_it_is_asked_to(photos, run_cli, tmp_path):
+    file = tmp_path / "findings.json"
+    assert run_cli("check", photos, "--no-page", "--json", file, "--quiet")[0] == 0
+    code, printed, _ = run_cli("check", photos, "--no-page", "--quiet", "--json")
+    assert code == 0
+    assert json.loads(printed) == json.loads(file.read_text())
+    code, _, errors = run_cli("check", "--no-page", "--json", photos)
+    assert code == 2
+    assert "put --json last" in errors
+
+
 def test_the_demo_goes_the_whole_way(run_cli, monkeypatch, tmp_path):
     from segmentare.architecture import NetworkSpec
     from segmentare.interfaces import demo

@@ -112,7 +112,10 @@ def test_an_export_cannot_be_exported(refused, run_cli, tiny_run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--to", "torch", "--int8", "--data", "."], "Only --to openvino can be quantized"),
+        (
+            ["--to", "torch", "--int8", "--data", "."],
+            "Only --to openvino or litert can be quantized",
+        ),
         (["--to", "torch", "--data", "nowhere"], "does not exist"),
     ],
 )

@@ -1,6 +1,8 @@
 """Videos through a predictor: what is written, and that ids stay."""
 
+import collections
 import json
+import threading
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +13,7 @@ from drawn_videos import CATEGORIES, FPS, SIZE, disks, poses, walkers, write_vid
 from segmentare.annotations import Segmentation
 from segmentare.datasets.openpose import read_openpose
 from segmentare.errors import DatasetError
+from segmentare.interfaces import filming
 from segmentare.interfaces.filming import VideoOutputs, predict_video
 from segmentare.prediction.drawing_poses import object_color
 from segmentare.prediction.video import Video, frames
@@ -192,3 +195,31 @@ def test_a_camera_ends_with_ctrl_c_and_keeps_what_it_saw(film, tmp_path, monkeyp
     assert (done.name, done.frames) == ("camera0", 14)
     assert len(rows(tmp_path / "out", "camera0")) == 14
     assert len(list(frames(tmp_path / "out" / f"camera0{best_ending()}"))) == 14
+
+
+def test_frames_are_read_and_written_while_others_are_predicted(film, tmp_path, monkeypatch):
+    """Each of the three waits for another, which none would reach if they took turns."""
+    read, predicted = (collections.defaultdict(threading.Event) for _ in range(2))
+    usual_frames, usual_describe, missed = Video.frames, filming.describe, []
+    last = len(list(frames(film))) - 1
+
+    def read_frames(video, *words):
+        for frame in usual_frames(video, *words):
+            read[frame.number].set()
+            yield frame
+
+    def show(number):
+        predicted[number].set()
+        missed.extend([] if number == last or read[number + 1].wait(30) else [number])
+        return poses(walkers(number))
+
+    def describe(found, categories, name, frame):
+        number = frame.number
+        missed.extend([] if number == last or predicted[number + 1].wait(30) else [number])
+        return usual_describe(found, categories, name, frame)
+
+    monkeypatch.setattr(Video, "frames", read_frames)
+    monkeypatch.setattr(filming, "describe", describe)
+    predict_video(Seer(show), film, tmp_path / "out")
+    assert missed == []
+    assert [row["frame"] for row in rows(tmp_path / "out")] == list(range(last + 1))

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
@@ -229,6 +230,18 @@ def test_200_channels(semantic, tmp_path, run_cli):
     )
     line = skipped(run_cli, semantic, path, "--out", tmp_path / "out", *SMALL)
     assert "The model takes 3 channels of uint8, but the image has 200 channels" in line
+
+
+@pytest.mark.skipif(find_spec("imagecodecs") is not None, reason="imagecodecs is installed")
+def test_a_compression_that_needs_a_package_stops_no_other_image(semantic, scan, tmp_path, run_cli):
+    with Image.open(scan) as picture:
+        picture.convert("1").save(tmp_path / "a_fax.tif", compression="group4")
+    code, _, errors = run_cli(
+        "predict", semantic, tmp_path / "a_fax.tif", scan, "--out", tmp_path / "out", *SMALL
+    )
+    assert code == 1
+    assert "a_fax.tif: Parts of a TIFF with the compression CCITTFAX4 need a package" in errors
+    assert (tmp_path / "out" / "scan.tif").is_file()
 
 
 def test_what_needs_the_whole_image(semantic, scan, tmp_path, run_cli):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from segmentare.interfaces.pipeline import WriteBehind, read_ahead
+from segmentare.interfaces.pipeline import WriteBehind, iterate_ahead, read_ahead
 
 
 def test_items_are_read_ahead_in_order():
@@ -73,3 +73,35 @@ def test_an_error_of_the_caller_is_not_hidden_and_what_was_written_counts():
     with pytest.raises(KeyboardInterrupt):
         work()
     assert taken == [1]
+
+
+def test_an_iterator_is_advanced_while_its_items_are_used():
+    advanced, behind = [], threading.Event()
+
+    def count():
+        for number in range(6):
+            advanced.append(number)
+            if number == 1:
+                behind.set()
+            yield number
+
+    seen = []
+    for number in iterate_ahead(count()):
+        if number == 0:
+            assert behind.wait(30)  # it never comes where items are fetched one by one
+        seen.append(number)
+        assert len(advanced) <= number + 4  # no more than are needed are kept
+    assert seen == list(range(6))
+    assert list(iterate_ahead(iter(()))) == []
+
+
+def test_what_an_iterator_raises_comes_in_its_place():
+    def count():
+        yield 0
+        yield 1
+        raise ValueError("the third")
+
+    items = iterate_ahead(count())
+    assert [next(items), next(items)] == [0, 1]
+    with pytest.raises(ValueError, match="the third"):
+        next(items)

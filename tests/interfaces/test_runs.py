@@ -106,9 +106,13 @@ def test_ctrl_c_while_the_data_is_read(run_cli, monkeypatch, drawn, tmp_path):
 
 
 def test_ctrl_c_while_the_decode_is_tuned_still_writes_the_model(
-    run_cli, monkeypatch, drawn, tmp_path
+    run_cli, monkeypatch, drawn, tmp_path, request
 ):
     from segmentare.training.tuning import tune
+
+    # a shell lets programs in the background ignore SIGINT, and tests inherit that
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
 
     def press(*words):
         os.kill(os.getpid(), signal.SIGINT)

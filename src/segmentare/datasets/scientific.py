@@ -64,12 +64,28 @@ def read_deep(data: bytes) -> Image:
 
 
 def standard_range(pixels: Image) -> Image:
-    """Keep uint8 and uint16; turn bool into 0 and 255, and every other kind into float32."""
+    """Keep uint8 and uint16; turn bool into 0 and 255, and every other kind into float32.
+
+    Raises:
+        DatasetError: The pixels are complex numbers, which no gray stands for.
+        ValueError: Some are no numbers, which would spread over all that a network sees around.
+    """
+    if pixels.dtype.kind == "c":
+        raise DatasetError(
+            f"Pixels must be real numbers; got {pixels.dtype}. Save magnitudes or phases instead."
+        )
     if pixels.dtype == bool:
         return pixels.astype(np.uint8) * 255
     if pixels.dtype in {np.dtype(np.uint8), np.dtype(np.uint16)}:
         return pixels
-    return pixels.astype(np.float32)
+    with np.errstate(over="ignore"):
+        pixels = pixels.astype(np.float32)
+    if not np.isfinite(pixels.sum(dtype=np.float64)):  # a quick look; infinities may cancel to NaN
+        strange = int((~np.isfinite(pixels)).sum())
+        raise ValueError(
+            f"{strange:,} of {pixels.size:,} values are NaN or infinite; put numbers in their place"
+        )
+    return pixels
 
 
 def tiff_header(data: bytes) -> tuple[Size, int]:

@@ -7,7 +7,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, get_args
 
@@ -100,7 +100,7 @@ def read_split(path: Path, records: Sequence[Record] | None = None) -> Split:
                 f"The split '{path.name}' names {len(unknown)} images that cannot be used or are "
                 f"not in the dataset, such as '{unknown[0]}'; correct the file."
             )
-    return split
+    return split if split.how else replace(split, how=f"read from {path.name}")
 
 
 def _read_table(path: Path) -> Split:
@@ -113,4 +113,4 @@ def _read_table(path: Path) -> Split:
                 f"got {row}."
             )
         parts[part].append(row["name"])
-    return Split.from_dict({**parts, "how": f"read from {path.name}"})
+    return Split.from_dict(parts)

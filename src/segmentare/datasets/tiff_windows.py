@@ -119,7 +119,9 @@ class TiffWindows:
             DatasetError: A part is damaged.
             MissingPackageError: The compression needs imagecodecs.
         """
-        return self._as_image(self.read_stored(rows, columns))
+        stored = self.read_stored(rows, columns)
+        with explained(self._path):
+            return self._as_image(stored)
 
     def read_stored(self, rows: Range, columns: Range) -> Image:
         """Return samples as they are stored, (rows, columns, samples); errors as in `read`."""

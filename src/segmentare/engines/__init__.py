@@ -38,9 +38,11 @@ class Engine:
         package: That must be importable.
         extra: Of segmentare, that installs it.
         formats: Exports that it opens.
-        runs_as: The format that a run is exported to for it; "" where it opens a run as it is.
+        runs_as: The format that a run is exported to for it; "" where it opens a run as it is,
+            `None` where it computes exports only.
         precisions: In which it computes a network of 32-bit numbers, the exact one first.
         int8: True where it computes quantized networks.
+        within: Another package that holds it too; "" where there is none.
     """
 
     name: str
@@ -48,14 +50,16 @@ class Engine:
     package: str
     extra: str
     formats: tuple[str, ...]
-    runs_as: str
+    runs_as: str | None
     precisions: tuple[str, ...] = ("f32",)
     int8: bool = False
+    within: str = ""
 
     @property
     def installed(self) -> bool:
-        """True when its package is there."""
-        return frameworks.installed(self.package)
+        """True when its package is there, or another that holds it."""
+        packages = (self.package, self.within) if self.within else (self.package,)
+        return any(frameworks.installed(package) for package in packages)
 
     @property
     def module(self) -> ModuleType:
@@ -64,7 +68,8 @@ class Engine:
 
     def computes(self, model: Model) -> tuple[str, ...]:
         """Return the precisions in which it computes a model; none where it cannot open it."""
-        if model.format != RUN and model.format not in self.formats:
+        opens = self.runs_as is not None if model.format == RUN else model.format in self.formats
+        if not opens:
             return ()
         if model.quantized:
             return ("int8",) if self.int8 else ()
@@ -107,6 +112,16 @@ ENGINES: dict[str, Engine] = {
             int8=True,
         ),
         Engine("onnx", "ONNX Runtime", "onnxruntime", "onnx", ("onnx",), "onnx"),
+        Engine(
+            "litert",
+            "LiteRT",
+            "ai_edge_litert",
+            "litert",
+            ("litert",),
+            None,
+            int8=True,
+            within="tensorflow",
+        ),
     )
 }
 
@@ -156,9 +171,9 @@ def open_engine(engine: Engine, model: Model, settings: Settings) -> MapsFunctio
 def _advice(model: Model, able: Sequence[str]) -> str:
     if able:
         return f"Give --precision {' or '.join(able)}."
-    if model.quantized:
-        return "Only OpenVINO computes quantized models: give --engine openvino."
     names = [engine.name for engine in ENGINES.values() if engine.computes(model)]
+    if model.quantized:
+        return f"Of this quantized model only that is capable: --engine {' or '.join(names)}."
     return f"Give --engine {' or '.join(names)}, or export the model to another format."
 
 

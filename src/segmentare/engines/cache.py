@@ -90,7 +90,9 @@ def remember_trial(model: Model, trial: dict[str, Any]) -> None:
 def machine() -> dict[str, Any]:
     """Return what the speed of an engine depends on."""
     versions = {}
-    for package in ("segmentare", *(engine.package for engine in ENGINES.values())):
+    packages = {engine.package: None for engine in ENGINES.values()}
+    packages |= {engine.within: None for engine in ENGINES.values() if engine.within}
+    for package in ("segmentare", *packages):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
     return {"processor": _processor(), "cores": available_cores(), "versions": versions}

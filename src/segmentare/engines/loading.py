@@ -76,8 +76,9 @@ def load(
     Args:
         folder: What `segmentare train` or `segmentare export` made.
         flips: Average over four mirrors of the image; `None`: as the export says, else not.
-        engine: `torch`, `onnx`, `openvino`, or `auto`: what an earlier trial on this machine found
-            to be the fastest (`segmentare predict` holds one), else the first that is installed.
+        engine: `torch`, `onnx`, `openvino`, `litert`, or `auto`: what an earlier trial on this
+            machine found to be the fastest (`segmentare predict` holds one), else the first that is
+            installed.
         precision: `f32`, `bf16` or `int8`; `None`: see `Wanted`.
         device: `auto` (a GPU where there is one), `cpu`, `cuda`, or `mps` (PyTorch only).
         framework: `torch`, `tensorflow`, or `auto`; see `Wanted`.
@@ -155,6 +156,8 @@ def _agreed(wanted: Wanted) -> Wanted:
 
 
 def _is_for_tensorflow(model: Model, wanted: Wanted) -> bool:
+    if model.format == "litert":  # has an engine of its own
+        return False
     if model.format == "savedmodel" or wanted.framework == "tensorflow":
         return True
     nothing = wanted == Wanted(device=wanted.device) and not candidates(model)

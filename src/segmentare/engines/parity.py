@@ -34,8 +34,8 @@ class Parity:
         score: Name of the main score; `None` where nothing could be scored.
         before: That score of the model itself.
         after: That score of the export.
-        milliseconds: For the maps of one image: of PyTorch as it is trained (`torch f32`), and of
-            the export.
+        milliseconds: For the maps of one image: of the model as it is trained (`torch f32`, or
+            `tensorflow f32`), and of the export.
     """
 
     computed: str
@@ -62,8 +62,8 @@ class Parity:
 
     @property
     def speedup(self) -> float:
-        """How many times as fast as PyTorch it is."""
-        slow, fast = self.milliseconds.get("torch f32"), self.milliseconds.get(self.computed)
+        """How many times as fast as its model it is."""
+        slow, fast = next(iter(self.milliseconds.values()), 0), self.milliseconds.get(self.computed)
         return slow / fast if slow and fast else 1.0
 
     def complaint(self, most_lost: float = LOSS) -> str:
@@ -137,8 +137,13 @@ def measure(functions: dict[str, MapsFunction], batch: Any) -> dict[str, float]:
     return best
 
 
-def plain_torch(model: Model) -> MapsFunction:
-    """Return a run's network as PyTorch computes it without preparation: the measure of speed."""
+def plain(model: Model, framework: str = "torch") -> MapsFunction:
+    """Return a run's network as it is computed without preparation: the measure of speed."""
+    if framework == "tensorflow":
+        from segmentare.keras import inference
+
+        found = inference.restore(model.folder, folded=False)
+        return inference.maps_function(found.network, model.task.heads)
     from segmentare.networks.inference import maps_function, restore
 
     return maps_function(restore(model), model.task.heads)

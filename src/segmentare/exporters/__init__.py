@@ -29,6 +29,7 @@ class Exporter:
         module: Holds `write`.
         needs: Packages that must be importable.
         extra: Of segmentare, that installs them.
+        int8: `write` takes `int8=True` and quantizes by itself, with nothing to calibrate.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Exporter:
     module: str
     needs: tuple[str, ...]
     extra: str = "export"
+    int8: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,14 @@ EXPORTERS: dict[str, Exporter] = {
         Exporter("onnx", "ONNX", "segmentare.exporters.onnx", ("torch", "onnx", "onnxscript")),
         Exporter("openvino", "OpenVINO", "segmentare.exporters.openvino", ("torch", "openvino")),
         Exporter("torch", "torch.export", "segmentare.exporters.torch", ("torch",), "torch"),
+        Exporter(
+            "litert",
+            "LiteRT",
+            "segmentare.exporters.litert",
+            ("tensorflow",),
+            "tensorflow",
+            int8=True,
+        ),
     )
 }
 
@@ -82,7 +92,9 @@ def find_exporter(name: str) -> Exporter:
     return found
 
 
-def export(model: Model, to: str, folder: Path, *, flips: bool = False) -> Model:
+def export(
+    model: Model, to: str, folder: Path, *, flips: bool = False, int8: bool = False
+) -> Model:
     """Write the network of a run in another format, with all that a prediction needs beside it.
 
     The folder gets a `model.json` at the end, so that an export that was stopped is none.
@@ -92,6 +104,7 @@ def export(model: Model, to: str, folder: Path, *, flips: bool = False) -> Model
         to: Name of the format.
         folder: Made if it is missing.
         flips: Predictions shall average four mirrors of the image.
+        int8: Of a format that quantizes by itself: write 8-bit integers.
 
     Raises:
         ModelError: The model is an export already, is damaged, or its network cannot be written
@@ -106,8 +119,10 @@ def export(model: Model, to: str, folder: Path, *, flips: bool = False) -> Model
         )
     exporter = find_exporter(to)
     folder.mkdir(parents=True, exist_ok=True)
-    written: Written = importlib.import_module(exporter.module).write(model, folder)
-    return seal(model, folder, Exported(to, "f32", {}, written.multiple, flips), written.files)
+    write = importlib.import_module(exporter.module).write
+    written: Written = write(model, folder, int8=True) if int8 else write(model, folder)
+    facts = Exported(to, "int8" if int8 else "f32", {}, written.multiple, flips)
+    return seal(model, folder, facts, written.files)
 
 
 def seal(model: Model, folder: Path, exported: Exported, files: Sequence[str]) -> Model:

@@ -26,7 +26,7 @@ from segmentare.models import Model
 from segmentare.prediction.predictor import Predictor
 from segmentare.tasks.base import Maps
 
-FORMAT = "openvino"  #: the only format that is quantized
+FORMAT = "openvino"  #: the only format that is quantized here
 
 
 def check_quantizing(to: str) -> None:
@@ -37,7 +37,7 @@ def check_quantizing(to: str) -> None:
         MissingPackageError: NNCF is not installed.
     """
     if to != FORMAT:
-        raise ValueError(f"Only --to {FORMAT} can be quantized to int8; got --to {to}.")
+        raise ValueError(f"Only --to {FORMAT} or litert can be quantized to int8; got --to {to}.")
     if importlib.util.find_spec("nncf") is None:
         raise MissingPackageError(
             "To quantize to int8, nncf must be installed. Run: pip install 'segmentare[export]'"

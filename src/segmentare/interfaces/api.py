@@ -307,7 +307,7 @@ def export(
 
     Args:
         run: What a training left.
-        to: "onnx", "openvino" or "torch"; of TensorFlow "savedmodel".
+        to: "onnx", "openvino" or "torch"; of TensorFlow "savedmodel" or "litert".
         out: A new folder; `None`: beside the run.
         display: Where progress is shown; `None` shows it on the error stream.
         **options: See `ExportSettings`.

@@ -22,7 +22,7 @@ import numpy as np
 
 from segmentare.datasets.images import read_image
 from segmentare.engines import ENGINES, MapsFunction, Settings
-from segmentare.engines.parity import plain_torch
+from segmentare.engines.parity import plain
 from segmentare.engines.trial import first_batch, open_anyhow
 from segmentare.interfaces.machine import peak_memory_gb
 from segmentare.interfaces.outputs import Outputs
@@ -67,7 +67,7 @@ class Worker:
 
     def _open(self, work: Work) -> MapsFunction:
         if work.engine == PLAIN:
-            return plain_torch(self.model)
+            return plain(self.model)
         return open_anyhow(ENGINES[work.engine], self.model, Settings(work.precision))
 
     def maps(self, count: int) -> list[float]:

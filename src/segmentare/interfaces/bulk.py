@@ -129,7 +129,7 @@ class Worker:
             source = self._images.open((stem, place))
             with self._images.display.bar("", 1) as bar:
                 write = self._images.look(source, stem, place, self._writer, bar)
-        except (DatasetError, ValueError) as error:
+        except (DatasetError, MissingPackageError, ValueError) as error:
             return {"failed": str(error)}
         row = {**write(), "file": str(path)}
         return {"row": row, "tables": self._writer.tell(stem, path)}

@@ -129,6 +129,29 @@ def _demo(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     command.add_argument("--task", default="semantic", choices=_TASKS, help=_TASK_HELP)
 
 
+def _json_option(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument(
+        "--json",
+        nargs="?",
+        type=_json_file,
+        const=Path("-"),
+        metavar="FILE.json",
+        help=f"print {what} as JSON, or write it to a file",
+    )
+
+
+def _json_file(text: str) -> Path:
+    """Return the file that an optional value of `--json` names.
+
+    A folder that stands behind `--json` is an argument of the command, and must not be taken for
+    it.
+    """
+    if text != "-" and not text.endswith(".json"):
+        message = f"the file's name must end in .json, found {text}; to print JSON, put --json last"
+        raise argparse.ArgumentTypeError(message)
+    return Path(text)
+
+
 def _check(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = _command(
         subparsers,
@@ -137,7 +160,7 @@ def _check(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "  segmentare check photos --page check.html --json check.json",
     )
     command.add_argument("data", type=Path, metavar="DATA", help="dataset folder")
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the findings as JSON")
+    _json_option(command, "the findings")
     command.add_argument(
         "--page",
         type=Path,
@@ -232,7 +255,7 @@ def _evaluate(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.add_argument("run", type=Path, metavar="RUN", help="model folder")
     command.add_argument("data", type=Path, metavar="DATA", help="dataset folder")
     command.add_argument("--part", choices=("train", "val", "test"), help="of the run's own split")
-    command.add_argument("--json", type=Path, metavar="FILE", help="write all scores as JSON")
+    _json_option(command, "all scores")
     command.add_argument("--report", type=Path, metavar="DIR", help="write DIR/report.html")
     command.add_argument("--flips", action="store_true", help="average four mirrors of each image")
     command.add_argument(
@@ -255,7 +278,7 @@ def _compare(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("--part", choices=("train", "val", "test"), help="of RUN_A's split")
     command.add_argument("--score", help="score per image (the main one of RUN_A)")
     add_framework(command)
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
+    _json_option(command, "the result")
     _data_options(command)
 
 
@@ -276,8 +299,8 @@ def _export(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     command.add_argument(
         "--to",
         required=True,
-        choices=("onnx", "openvino", "torch", "savedmodel"),
-        help="the format; the last is TensorFlow's",
+        choices=("onnx", "openvino", "torch", "savedmodel", "litert"),
+        help="the format; the last two are TensorFlow's",
     )
     command.add_argument(
         "--out", type=Path, metavar="DIR", help="a new folder (beside RUN: RUN-<format>)"
@@ -287,7 +310,7 @@ def _export(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     command.add_argument("--images", type=int, default=24, help="to compare on, at most (24)")
     command.add_argument(
-        "--int8", action="store_true", help="quantize to 8-bit integers (openvino only)"
+        "--int8", action="store_true", help="quantize to 8-bit integers (openvino, litert)"
     )
     command.add_argument(
         "--calibrate", type=int, default=64, metavar="N", help="images int8 is calibrated on (64)"

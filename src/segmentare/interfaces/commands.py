@@ -46,7 +46,6 @@ def demo(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Print what a dataset holds; 1 when nothing could be trained on it."""
-    from segmentare.checkpoint import write_json
     from segmentare.interfaces import api
     from segmentare.interfaces.tables import print_checkup
 
@@ -62,9 +61,9 @@ def check(options: argparse.Namespace) -> int:
         task=options.task,
         display=_display(options),
     )
-    if options.json:
-        write_json(options.json, checkup.to_dict())
-    print_checkup(checkup.to_dict(), page)
+    findings = checkup.to_dict()
+    if _wants_words(options.json, findings):
+        print_checkup(findings, page)
     return 0 if checkup.can_train else 1
 
 
@@ -88,7 +87,6 @@ def train(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Score a model and write what was asked for."""
-    from segmentare.checkpoint import write_json
     from segmentare.interfaces import api
     from segmentare.interfaces.tables import print_scores
 
@@ -106,15 +104,13 @@ def evaluate(options: argparse.Namespace) -> int:
         skeleton=options.skeleton,
         display=_display(options),
     )
-    if options.json:
-        write_json(options.json, evaluation.to_dict())
-    print_scores(evaluation)
+    if _wants_words(options.json, evaluation.to_dict()):
+        print_scores(evaluation)
     return 1 if evaluation.failed else 0
 
 
 def compare(options: argparse.Namespace) -> int:
     """Compare two models on the same images."""
-    from segmentare.checkpoint import write_json
     from segmentare.interfaces import api
     from segmentare.interfaces.tables import print_comparison
 
@@ -129,9 +125,8 @@ def compare(options: argparse.Namespace) -> int:
         skeleton=options.skeleton,
         display=_display(options),
     )
-    if options.json:
-        write_json(options.json, result)
-    print_comparison(result, str(options.run_a), str(options.run_b))
+    if _wants_words(options.json, result):
+        print_comparison(result, str(options.run_a), str(options.run_b))
     return 0
 
 
@@ -218,8 +213,8 @@ def convert(options: argparse.Namespace) -> int:
 
 def networks(options: argparse.Namespace) -> int:
     """List the networks."""
+    from segmentare.interfaces.listing import list_networks
     from segmentare.interfaces.tables import print_networks
-    from segmentare.networks.listing import list_networks
 
     rows = list_networks()
     if options.json:
@@ -252,6 +247,18 @@ def _display(options: argparse.Namespace | None = None) -> Any:  # noqa: ANN401 
     from segmentare.interfaces.display import Display
 
     return Display(quiet=bool(options and options.quiet))
+
+
+def _wants_words(file: Path | None, result: dict[str, Any]) -> bool:
+    """Write or print `result` as `--json` says; return whether tables are to be printed, too."""
+    from segmentare.checkpoint import write_json
+
+    if file == Path("-"):
+        print(json.dumps(result))
+        return False
+    if file is not None:
+        write_json(file, result)
+    return True
 
 
 def _command_line() -> str:

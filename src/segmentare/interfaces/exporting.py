@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from segmentare.checkpoint import write_bytes, write_json
 from segmentare.engines import ENGINES, Engine, Settings
 from segmentare.engines.loading import Wanted, open_model
-from segmentare.engines.parity import LOSS, Parity, compare, measure, plain_torch
+from segmentare.engines.parity import LOSS, Parity, compare, measure, plain
 from segmentare.engines.trial import first_batch
 from segmentare.errors import MissingPackageError, ModelError
 from segmentare.exporters import export as write_export
 from segmentare.exporters import find_exporter
-from segmentare.exporters.quantizing import check_quantizing, quantize
+from segmentare.frameworks import FRAMEWORKS, choose_framework
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.example_images import Examples, examples_from
 from segmentare.interfaces.machine import describe_machine, now
@@ -26,6 +26,10 @@ COMPARED = 24  #: images that an export is compared on
 CALIBRATED = 64  #: images that int8 is calibrated on
 
 README = "README.md"
+
+_ROWS_FIRST = "(N, H / stride, W / stride, channels)"
+_LAYOUTS = {"litert": _ROWS_FIRST}  # of the maps; of all others:
+_CHANNELS_FIRST = "(N, channels, H / stride, W / stride)"
 
 
 @dataclass(frozen=True)
@@ -104,23 +108,25 @@ def export(
         ValueError: There is no such format, it cannot be quantized, or the images do not suit.
     """
     options, display = options or ExportOptions(), display or Display(quiet=True)
-    model, title = read_model(run), find_exporter(to).title
-    if options.int8:
-        check_quantizing(to)
-        if options.data is None:
-            raise ValueError("To quantize to int8, images are needed to calibrate on. Give --data.")
+    model, exporter = read_model(run), find_exporter(to)
+    calibrated = options.int8 and not exporter.int8
+    if calibrated:
+        _check_calibration(to, options.data)
     readers = _readers(to, int8=options.int8)
     target = _target(model, to, out, options)
-    calibrating = options.calibrate if options.int8 else 0
+    calibrating = options.calibrate if calibrated else 0
     examples = examples_from(model, options.data, options.reader, options.images, calibrating)
     if options.data is None:
         display.warn("Compared on noise only; give --data for real images and for scores.")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
         folder = Path(temporary) / "export"
-        display.say(f"Writing {title} ...")
-        made = write_export(model, to, folder, flips=options.flips)
-        if options.int8:
+        display.say(f"Writing {exporter.title} ...")
+        int8 = options.int8 and exporter.int8
+        made = write_export(model, to, folder, flips=options.flips, int8=int8)
+        if calibrated:
+            from segmentare.exporters.quantizing import quantize
+
             display.say(f"Quantizing on {len(examples.calibrating)} images ...")
             made = quantize(made, examples.calibrating)
         display.say(f"Comparing on {examples.where} ...")
@@ -133,6 +139,14 @@ def export(
             shutil.rmtree(target)
         folder.replace(target)
     return result
+
+
+def _check_calibration(to: str, data: Path | None) -> None:
+    from segmentare.exporters.quantizing import check_quantizing
+
+    check_quantizing(to)
+    if data is None:
+        raise ValueError("To quantize to int8, images are needed to calibrate on. Give --data.")
 
 
 def _readers(to: str, *, int8: bool) -> list[Engine]:
@@ -160,16 +174,18 @@ def _target(model: Model, to: str, out: str | Path | None, options: ExportOption
 
 
 def _compared(model: Model, made: Model, engine: Engine, examples: Examples) -> Parity:
-    """Compare an export with its model in the same precision, and time both."""
+    """Compare an export with its model, as a framework computes it in float32, and time both."""
     precision = engine.computes(made)[0]
     exported = open_model(made.folder, Wanted(engine.name, precision, "cpu"))
-    truth = open_model(
-        model.folder, Wanted("torch", "f32", "cpu"), flips=exported.predictor.flips
-    ).predictor
+    framework = choose_framework()
+    exact = Wanted(precision="f32" if framework == "torch" else None, framework=framework)
+    flips = exported.predictor.flips
+    truth = open_model(model.folder, replace(exact, device="cpu"), flips=flips).predictor
     parity = compare(truth, exported.predictor, examples.compared)
-    functions = {"torch f32": plain_torch(model), parity.computed: exported.predictor.maps_of}
-    if parity.computed == "torch f32":
-        functions = {"torch f32": exported.predictor.maps_of}
+    way = f"{framework} f32"
+    functions = {way: plain(model, framework), parity.computed: exported.predictor.maps_of}
+    if parity.computed == way:
+        functions = {way: exported.predictor.maps_of}
     parity.milliseconds = measure(functions, first_batch(model, examples.compared[0].image))
     return parity
 
@@ -206,16 +222,16 @@ def _readme(made: Model, result: Export) -> str:
         f"and how images become input; `{PARITY}` how this network was compared with its model.",
         "",
         "    pip install segmentare "
-        + " ".join(sorted({ENGINES[p.computed.split()[0]].package for p in result.parity})),
+        + " ".join(sorted(_package(p.computed) for p in result.parity)),
         "    segmentare predict THIS_FOLDER images --out masks",
         "",
         "    import segmentare",
         '    found = segmentare.load("THIS_FOLDER").predict(segmentare.read_image("image.jpg"))',
         "",
         f"The network alone (`{made.file.name}`) takes float32 of shape (N, H, W, C), sides",
-        f"multiples of {made.exported.multiple if made.exported else 1}, with",
+        f"{_sides(made)}, with",
         f"(pixel - {list(preprocessing.mean)}) / {list(preprocessing.std)} in each channel.",
-        "It returns maps after their activation, (N, channels, H / stride, W / stride):",
+        f"It returns maps after their activation, {_LAYOUTS.get(made.format, _CHANNELS_FIRST)}:",
         f"{heads}.",
         "",
         "Compared on " + result.images + ":",
@@ -223,6 +239,15 @@ def _readme(made: Model, result: Export) -> str:
     ]
     lines += [f"- {sentence(parity)}" for parity in result.parity]
     return "\n".join(lines) + "\n"
+
+
+def _sides(made: Model) -> str:
+    multiple = made.exported.multiple if made.exported else 1
+    return "of any length" if multiple == 1 else f"multiples of {multiple}"
+
+
+def _package(computed: str) -> str:
+    return ENGINES[computed.partition(" ")[0]].package.replace("_", "-")
 
 
 def sentence(parity: Parity) -> str:
@@ -233,4 +258,5 @@ def sentence(parity: Parity) -> str:
     )
     if parity.before is not None and parity.after is not None:
         text += f"; {parity.score} {parity.before:.4f} before, {parity.after:.4f} after"
-    return f"{text}; {parity.speedup:.1f} times as fast as PyTorch in float32."
+    framework = FRAMEWORKS[next(iter(parity.milliseconds), "torch").split()[0]]
+    return f"{text}; {parity.speedup:.1f} times as fast as {framework} in float32."

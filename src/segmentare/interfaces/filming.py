@@ -9,9 +9,9 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from segmentare.datasets import openpose
 from segmentare.datasets.as_skeleton import in_skeleton
 from segmentare.geometry import resample
 from segmentare.interfaces.display import Display
+from segmentare.interfaces.film import Film
+from segmentare.interfaces.pipeline import WriteBehind, iterate_ahead
 from segmentare.poses import Keypoints, Poses, Skeleton
 from segmentare.prediction import files
 from segmentare.prediction.drawing_poses import LEAST
@@ -28,10 +30,8 @@ from segmentare.prediction.per_frame import describe, draw
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.smoothing import OneEuro, Smoothing, smooth
 from segmentare.prediction.tracking import Tracks, follow_objects, follow_poses
-from segmentare.prediction.video import Source, Video
-from segmentare.prediction.video_file import VideoFile, best_ending, playing_remark
-
-_MEASURED = 10  # frames of a camera after which its true rate is known
+from segmentare.prediction.video import Frame, Source, Video
+from segmentare.prediction.video_file import best_ending, playing_remark
 
 
 @dataclass(frozen=True)
@@ -138,34 +138,60 @@ def predict_video(
         out.mkdir(parents=True, exist_ok=True)
         _clear(places.get("openpose"), video.name)
         cast, total = _Cast(outputs), video.wanted(outputs.first, outputs.last, outputs.step)
-        start, count, size = time.monotonic(), 0, None
+        start, done = time.monotonic(), 0
         with (
             display.bar(f"Predicting {video.name}", total or 0) as bar,
             _lines(places["lines"]) as lines,
-            _Film(places.get("rendered"), video, outputs) as film,
+            Film(places.get("rendered"), video, outputs.step, overwrite=outputs.overwrite) as film,
+            WriteBehind[None]() as behind,
+            contextlib.closing(iterate_ahead(_frames(video, outputs))) as frames,
             contextlib.suppress(*[KeyboardInterrupt] * video.is_camera),
         ):
-            for frame in video.frames(outputs.first, outputs.last, outputs.step):
-                size = size or frame.size
-                shown = replace(frame, image=np.asarray(resample(frame.image, size)))
-                found = cast.follow(predictor.predict(shown.image), frame.seconds)
-                row = describe(found, predictor.task.categories, video.name, shown)
-                lines.write(json.dumps(row) + "\n")
-                _write_openpose(places.get("openpose"), video.name, frame.number, found, outputs)
-                if outputs.rendered:
-                    picture = draw(shown.image, found, predictor.task.categories, outputs.least)
-                    film.add(picture, frame.seconds)
-                count += 1
-                rate = count / max(time.monotonic() - start, 1e-9)
-                bar.show(count, total or count, f"{rate:.1f} frames/s")
-    rate = count / max(time.monotonic() - start, 1e-9)
-    display.say(f"{video.name}: {count} frames, {rate:.1f} frames per second.")
+            results = _Results(predictor, video.name, outputs, places, cast, lines, film)
+            for frame in frames:
+                behind.submit(partial(results.write, frame, predictor.predict(frame.image)))
+                done += 1
+                rate = done / max(time.monotonic() - start, 1e-9)
+                bar.show(done, total or done, f"{rate:.1f} frames/s")
+    rate = done / max(time.monotonic() - start, 1e-9)
+    display.say(f"{video.name}: {done} frames, {rate:.1f} frames per second.")
     remarks = [*video.remarks]
     if outputs.rendered and (said := playing_remark(places["rendered"].name)):
         remarks.append(said)
     for remark in remarks:
         display.warn(remark)
-    return Filmed(video.name, count, rate, cast.ids, list(places.values()), remarks)
+    return Filmed(video.name, done, rate, cast.ids, list(places.values()), remarks)
+
+
+def _frames(video: Video, outputs: VideoOutputs) -> Iterator[Frame]:
+    """Yield the wanted frames, all in the size of the first."""
+    size = None
+    for frame in video.frames(outputs.first, outputs.last, outputs.step):
+        size = size or frame.size
+        yield replace(frame, image=np.asarray(resample(frame.image, size)))
+
+
+@dataclass(frozen=True)
+class _Results:
+    """Follows, draws and writes what frames show; the network works on the next ones meanwhile."""
+
+    predictor: Predictor[Any]
+    video: str
+    outputs: VideoOutputs
+    places: dict[str, Path]
+    cast: _Cast
+    lines: TextIO
+    film: Film
+
+    def write(self, frame: Frame, seen: Any) -> None:  # noqa: ANN401 - any annotation
+        """Write a frame; they must come in their order."""
+        categories, outputs = self.predictor.task.categories, self.outputs
+        found = self.cast.follow(seen, frame.seconds)
+        self.lines.write(json.dumps(describe(found, categories, self.video, frame)) + "\n")
+        _write_openpose(self.places.get("openpose"), self.video, frame.number, found, outputs)
+        if outputs.rendered:
+            picture = draw(frame.image, found, categories, outputs.least)
+            self.film.add(picture, frame.seconds)
 
 
 class _Cast:
@@ -195,50 +221,6 @@ class _Cast:
         elif isinstance(found, Segmentation) and found.instance is not None:
             self._objects, found = follow_objects(self._objects, found)
         return found
-
-
-class _Film:
-    """The rendered video; that of a camera waits until its rate is known."""
-
-    def __init__(self, path: Path | None, video: Video, outputs: VideoOutputs) -> None:
-        self._path, self._overwrite = path, outputs.overwrite
-        self._camera, self._fps = video.is_camera, (video.fps or 0) / outputs.step or None
-        self._waiting: list[tuple[NDArray[np.uint8], float]] = []
-        self._file: VideoFile | None = None
-        self._stack = contextlib.ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def add(self, picture: NDArray[np.uint8], seconds: float) -> None:
-        """Append a picture."""
-        self._waiting.append((picture, seconds))
-        if self._file is not None or not self._camera or len(self._waiting) == _MEASURED:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._path is None or not self._waiting:
-            return
-        if self._file is None:
-            passed = self._waiting[-1][1] - self._waiting[0][1]
-            if self._camera and passed > 0:
-                self._fps = (len(self._waiting) - 1) / passed
-            self._file = self._stack.enter_context(
-                VideoFile(self._path, self._fps, overwrite=self._overwrite)
-            )
-        for picture, _ in self._waiting:
-            self._file.add(picture)
-        self._waiting.clear()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is None:
-            self._flush()
-        self._stack.__exit__(kind, error, trace)
 
 
 def _places(out: Path, name: str, outputs: VideoOutputs) -> dict[str, Path]:

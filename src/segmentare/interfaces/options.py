@@ -101,7 +101,7 @@ class PredictOptions(TypedDict, total=False):
             drawn instead of the model's.
         flips: Average over four mirrors of each image.
         ray: Predict images with many processes on Ray: "local", or the address of a cluster.
-        engine: What computes the model: "auto", "torch", "openvino" or "onnx" ("auto").
+        engine: What computes the model: "auto", "torch", "openvino", "onnx" or "litert" ("auto").
         precision: "f32", "bf16" or "int8"; left out, the fastest that is right, of one engine f32.
         framework: What computes: "torch", "tensorflow" or "auto", whichever is installed ("auto").
         overwrite: Replace files of an earlier run.
@@ -146,7 +146,7 @@ class ExportSettings(TypedDict, total=False):
         data: Dataset or images to compare the export on; left out, noise.
         reader: Of the dataset.
         images: To compare on, at most (24).
-        int8: Quantize to 8-bit integers (OpenVINO only).
+        int8: Quantize to 8-bit integers (OpenVINO and LiteRT only).
         calibrate: Images to calibrate int8 on, at most (64).
         most_lost: How much of the main score int8 may cost (0.01).
         flips: Predictions of the export average four mirrors of the image.

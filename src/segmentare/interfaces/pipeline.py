@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar, cast
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -15,7 +17,9 @@ _AHEAD = 2  # images that wait to be predicted: more would only take memory
 _BEHIND = 1  # images that wait to be written, with all that was found in them
 
 
-def read_ahead(items: Iterable[S], read: Callable[[S], T]) -> Iterator[tuple[S, Future[T]]]:
+def read_ahead(
+    items: Iterable[S], read: Callable[[S], T]
+) -> Generator[tuple[S, Future[T]], None, None]:
     """Yield every item with what `read` makes of it, which a thread does for the next ones.
 
     Args:
@@ -36,10 +40,26 @@ def read_ahead(items: Iterable[S], read: Callable[[S], T]) -> Iterator[tuple[S, 
                 future.cancel()
 
 
+def iterate_ahead(items: Iterator[T]) -> Generator[T, None, None]:
+    """Yield what an iterator does, which a thread advances to the next ones meanwhile.
+
+    Args:
+        items: Advanced by one thread only; what it raises is raised in its place.
+    """
+    end = object()
+    steps = read_ahead(itertools.repeat(None), lambda _: next(items, end))
+    with closing(steps) as ahead:
+        for _, future in ahead:
+            item = future.result()
+            if item is end:
+                return
+            yield cast("T", item)
+
+
 class WriteBehind(Generic[T]):
     """Runs calls in a thread, one after the other, while the caller goes on."""
 
-    def __init__(self, take: Callable[[T], None]) -> None:
+    def __init__(self, take: Callable[[T], None] = lambda _: None) -> None:
         """Start the thread.
 
         Args:

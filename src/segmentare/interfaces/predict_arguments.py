@@ -59,7 +59,7 @@ def add_engine(command: argparse.ArgumentParser) -> None:
     """Add the options that say what computes a model."""
     command.add_argument(
         "--engine",
-        choices=("auto", "torch", "openvino", "onnx"),
+        choices=("auto", "torch", "openvino", "onnx", "litert"),
         default="auto",
         help="what computes the model (auto: the fastest that is installed and agrees with f32, by "
         "a short trial that is remembered)",

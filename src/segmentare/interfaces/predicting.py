@@ -14,7 +14,7 @@ import numpy as np
 from segmentare.datasets.images import is_image, read_image
 from segmentare.datasets.windows import WholeImage, Windows, open_large
 from segmentare.engines.loading import Wanted, open_model
-from segmentare.errors import DatasetError
+from segmentare.errors import DatasetError, MissingPackageError
 from segmentare.geometry import Image
 from segmentare.interfaces.display import Bar, Display
 from segmentare.interfaces.filming import Filmed, predict_video
@@ -174,7 +174,7 @@ class Images:
                     bar.advance()
                     try:
                         write = self.look(source.result(), stem, path, writer, bar)
-                    except (DatasetError, ValueError) as error:
+                    except (DatasetError, MissingPackageError, ValueError) as error:
                         result.failed.append((str(path), str(error)))
                         continue
                     behind.submit(write)

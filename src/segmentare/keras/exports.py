@@ -1,8 +1,9 @@
-"""A model folder's network as a SavedModel, and back as a function to maps."""
+"""A model folder's network as a SavedModel or LiteRT file; a SavedModel as a function to maps."""
 
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from segmentare.errors import ModelError
+from segmentare.frameworks import hushed
 from segmentare.geometry import Image
 from segmentare.keras.inference import MapsFunction, Restored, finite
+from segmentare.keras.layers import Tensor
 from segmentare.keras.serving import CONTENT, Served
 from segmentare.prediction.predictor import Predictor, Reading
 from segmentare.prediction.preprocessing import Preprocessing
@@ -37,6 +41,49 @@ def write_savedmodel(found: Restored, folder: Path) -> tuple[str, ...]:
     written = (path for path in folder.rglob("*") if path.is_file())
     names = sorted(str(path.relative_to(folder)) for path in written)
     return tuple(sorted(names, key=lambda name: name != "saved_model.pb"))
+
+
+def litert_content(found: Restored, *, int8: bool = False) -> bytes:
+    """Return a LiteRT file with the one signature `maps`.
+
+    It takes normalized float32 images (N, H, W, C) of any number and size, and returns activated
+    maps (N, H / stride, W / stride, channels) by the names of their heads.
+
+    Args:
+        found: The model.
+        int8: Keep the weights as 8-bit integers; activations are quantized while it runs, each by
+            its own range ("dynamic range"), so nothing has to be calibrated.
+
+    Raises:
+        ModelError: The network has no counterpart in LiteRT.
+    """
+    served = Served(found.network, found.task, found.preprocessing)
+    size = (None, None, None, found.preprocessing.channels)
+    signature = [tf.TensorSpec(size, tf.float32, "images")]
+    traced = tf.function(served.maps, signature).get_concrete_function()
+    with hushed():  # else weights stay variables, which nobody fills: all maps would be NaN
+        frozen = convert_variables_to_constants_v2(traced)
+    names = sorted(head.name for head in found.task.heads)  # as TensorFlow flattens them
+
+    def maps(images: Tensor) -> dict[str, Tensor]:
+        return dict(zip(names, tf.nest.flatten(frozen(images)), strict=True))
+
+    module = tf.Module()
+    module.maps = tf.function(maps, signature)
+    with tempfile.TemporaryDirectory() as temporary, hushed():
+        tf.saved_model.save(module, temporary, {"maps": module.maps.get_concrete_function()})
+        converter = tf.lite.TFLiteConverter.from_saved_model(temporary, signature_keys=["maps"])
+        if int8:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        try:
+            content: bytes = converter.convert()
+        except (RuntimeError, ValueError) as error:
+            cause = (str(error).strip().splitlines() or ["unknown"])[0].rstrip(".")
+            raise ModelError(
+                f"This network cannot be made into a LiteRT file: {cause}. "
+                "Use --to savedmodel instead."
+            ) from error
+    return content
 
 
 def open_savedmodel(folder: Path, heads: tuple[Head, ...]) -> MapsFunction:

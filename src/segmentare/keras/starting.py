@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
+
+from segmentare.frameworks import hushed
 
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
@@ -24,19 +25,5 @@ def quietly() -> Iterator[None]:
         yield
         return
     os.environ[_LEVEL] = "3"
-    try:
-        before = os.dup(2)
-    except OSError:  # the error stream is closed, as in a service
+    with hushed():
         yield
-        return
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            said.seek(0)
-            os.write(before, said.read())
-            raise
-        finally:
-            os.dup2(before, 2)
-            os.close(before)

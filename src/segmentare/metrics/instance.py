@@ -13,6 +13,7 @@ from segmentare.metrics import average_precision, matching
 from segmentare.metrics.average_precision import Ranked
 from segmentare.metrics.base import Metric
 from segmentare.metrics.intervals import mean_with_interval
+from segmentare.metrics.labels import by_label
 from segmentare.metrics.object_sums import Sums
 from segmentare.metrics.segments import Counted, boundary_iou, find_overlaps, find_segments
 
@@ -225,18 +226,13 @@ class InstanceScores(Metric[Segmentation]):
         }
 
     def _by_label(self, images: list[_Scored]) -> dict[str, Any]:
-        groups: dict[str, dict[str, list[_Scored]]] = {}
-        for row in images:
-            for column, value in self._labels.get(row.name, {}).items():
-                groups.setdefault(column, {}).setdefault(value, []).append(row)
-        return {
-            column: {
-                value: {"images": len(rows)}
-                | {key: mean_with_interval([row.scores[key] for row in rows]) for key in _OF_LABELS}
-                for value, rows in sorted(values.items())
-            }
-            for column, values in groups.items()
-        }
+        return by_label(
+            images,
+            self._labels,
+            lambda rows: {
+                key: mean_with_interval([row.scores[key] for row in rows]) for key in _OF_LABELS
+            },
+        )
 
     def per_image(self) -> list[dict[str, Any]]:
         """Return one JSON-ready row per scored image, in the order of `update`.

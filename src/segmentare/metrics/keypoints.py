@@ -13,6 +13,7 @@ from segmentare.metrics.average_precision import Ranked, average_precision, mean
 from segmentare.metrics.base import Metric
 from segmentare.metrics.correct_keypoints import Counts
 from segmentare.metrics.intervals import mean_with_interval
+from segmentare.metrics.labels import by_label
 from segmentare.poses import Poses, Skeleton
 
 _OKS = (
@@ -231,21 +232,14 @@ class PoseScores(Metric[Poses]):
         }
 
     def _by_label(self, images: Sequence[_Scored]) -> dict[str, Any]:
-        groups: dict[str, dict[str, list[_Scored]]] = {}
-        for row in images:
-            for column, value in self._labels.get(row.name, {}).items():
-                groups.setdefault(column, {}).setdefault(value, []).append(row)
-        return {
-            column: {
-                value: {
-                    "images": len(rows),
-                    "oks_ap": {"pooled": _oks([row.ranked for row in rows])["oks_ap"]},
-                    **{m.score: self._correct(rows, m.score) for m in self._measures},
-                }
-                for value, rows in sorted(values.items())
-            }
-            for column, values in groups.items()
-        }
+        return by_label(
+            images,
+            self._labels,
+            lambda rows: {
+                "oks_ap": {"pooled": _oks([row.ranked for row in rows])["oks_ap"]},
+                **{m.score: self._correct(rows, m.score) for m in self._measures},
+            },
+        )
 
     def per_image(self) -> list[dict[str, Any]]:
         """Return one JSON-ready row per image, in the order of `update`.

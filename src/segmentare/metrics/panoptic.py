@@ -14,6 +14,7 @@ from segmentare.annotations import UNLABELED, Category, Segmentation
 from segmentare.metrics import confusion, matching
 from segmentare.metrics.base import Metric
 from segmentare.metrics.intervals import pooled_interval
+from segmentare.metrics.labels import by_label
 from segmentare.metrics.object_sums import QUALITIES
 from segmentare.metrics.segments import Counted, find_overlaps, find_segments
 
@@ -221,18 +222,8 @@ class PanopticScores(Metric[Segmentation]):
         return result
 
     def _by_label(self, images: list[_Scored]) -> dict[str, Any]:
-        groups: dict[str, dict[str, list[_Scored]]] = {}
-        for row in images:
-            for column, value in self._labels.get(row.name, {}).items():
-                groups.setdefault(column, {}).setdefault(value, []).append(row)
         every = self._groups()[""]
-        return {
-            column: {
-                value: {"images": len(rows), "pq": self._pooled("pq", every, rows)}
-                for value, rows in sorted(values.items())
-            }
-            for column, values in groups.items()
-        }
+        return by_label(images, self._labels, lambda rows: {"pq": self._pooled("pq", every, rows)})
 
     def per_image(self) -> list[dict[str, Any]]:
         """Return one JSON-ready row per scored image, in the order of `update`.

@@ -15,6 +15,7 @@ from segmentare.metrics.base import Metric
 from segmentare.metrics.boundary import boundary_scores
 from segmentare.metrics.confusion import Counts, Scores
 from segmentare.metrics.intervals import mean_with_interval
+from segmentare.metrics.labels import by_label
 
 _AREAS: dict[str, Callable[[Counts], Scores]] = {
     "dice": confusion.dice,
@@ -226,21 +227,13 @@ class SemanticScores(Metric[Segmentation]):
         }
 
     def _by_label(self, images: list[_Scored]) -> dict[str, Any]:
-        groups: dict[str, dict[str, list[_Scored]]] = {}
-        for row in images:
-            for column, value in self._labels.get(row.name, {}).items():
-                groups.setdefault(column, {}).setdefault(value, []).append(row)
-        return {
-            column: {
-                value: {"images": len(rows)}
-                | {
-                    key: mean_with_interval([row.image[key] for row in rows])
-                    for key in ("dice", "iou")
-                }
-                for value, rows in sorted(values.items())
-            }
-            for column, values in groups.items()
-        }
+        return by_label(
+            images,
+            self._labels,
+            lambda rows: {
+                key: mean_with_interval([row.image[key] for row in rows]) for key in ("dice", "iou")
+            },
+        )
 
     def per_image(self) -> list[dict[str, Any]]:
         """Return one JSON-ready row per scored image, in the order of `update`.

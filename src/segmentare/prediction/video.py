@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ Source = str | Path | int  #: a video file, or the number of a camera, which may
 VIDEOS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".mjpeg"}
 
 USUAL_FPS = 25.0  #: where a video does not say
+
+_levels_lock = threading.Lock()
+_levels: list[int] = []  # of OpenCV's log, as those who are in `quiet` found them
 
 
 @dataclass(frozen=True)
@@ -234,11 +238,18 @@ def _positive(value: float, most: float) -> float | None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep OpenCV and FFmpeg from writing to the error stream what `DatasetError` says better."""
+    """Keep OpenCV and FFmpeg from writing to the error stream what `DatasetError` says better.
+
+    Several threads may be in it; the last one that leaves puts back what the first one found.
+    """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # OpenCV reads it once, when it starts
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    with _levels_lock:
+        _levels.append(cv2.utils.logging.getLogLevel())
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        with _levels_lock:
+            level = _levels.pop()
+            if not _levels:
+                cv2.utils.logging.setLogLevel(level)

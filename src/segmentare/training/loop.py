@@ -100,7 +100,8 @@ class Training:
             ModelError: The loss is no longer a number, or the state does not fit.
         """
         engine = self.engine
-        engine.begin(self.plan)
+        with self.processes.waiting():
+            engine.begin(self.plan)
         facts: dict[str, Any] = {
             "step": 0,
             "steps": self.plan.steps,
@@ -116,7 +117,7 @@ class Training:
             rate = self.plan.rate(step / steps)
             with self._timed("data"):
                 loaded = engine.load(self.processes.part(self.batches, step))
-            with self._timed("step"):
+            with self._timed("step"), self.processes.waiting():
                 losses.append(engine.step(loaded, rate))
             self.step = step = step + 1
             with self._timed("average"):

@@ -8,6 +8,7 @@ for another in vain.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -88,6 +89,10 @@ class Processes:
     def mean(self, value: float) -> float:
         """Return the mean of the values of all processes."""
         return value
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Mark that this process waits for others, and shall end if one of them is gone."""
+        return nullcontext()
 
     def leave(self) -> None:
         """Part for good: the first process goes on alone, the others end here.

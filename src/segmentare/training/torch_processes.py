@@ -9,9 +9,11 @@ import contextlib
 import inspect
 import logging
 import os
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -24,7 +26,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from segmentare.training.joint import join_norms
 from segmentare.training.processes import LAUNCHED, Processes
-from segmentare.training.starting import Started, report_ready
+from segmentare.training.starting import LOST, Started, follow
 
 T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)
@@ -34,6 +36,7 @@ _NAMES = inspect.signature(DistributedDataParallel.__init__).parameters
 _BUFFERS = "forward_sync_buffers" if "forward_sync_buffers" in _NAMES else "broadcast_buffers"
 _REASON = "segmentare/ended/{}"  # where a process leaves the sentence it ended with
 _LONGEST = timedelta(hours=12)  # that a decision, such as a validation, may take
+_LONG = timedelta(minutes=30)  # that all other messages may take, also gradients
 _PATIENCE = 3.0  # seconds for the news of another's end to arrive, which the sockets bring first
 
 
@@ -42,6 +45,7 @@ class TorchProcesses(Processes):
     """One process among those that train together."""
 
     _control: Any = None  # a group on CPUs, whose messages do not wait for a GPU
+    _decisions: Any = None  # the same, for what takes long
     _started: Started = field(default_factory=Started)
     _threads: int = 0
 
@@ -87,7 +91,8 @@ class TorchProcesses(Processes):
                 box = [make()]
             finally:
                 torch.set_num_threads(self._threads)
-        distributed.broadcast_object_list(box, src=0, group=self._control)
+        with self.waiting():
+            distributed.broadcast_object_list(box, src=0, group=self._decisions)
         made: T = box[0]
         return made
 
@@ -105,14 +110,20 @@ class TorchProcesses(Processes):
         Raises:
             SystemExit: In all processes but the first.
         """
-        distributed.barrier(group=self._control)  # whoever left first would look dead to the rest
+        with self.waiting():  # whoever left first would look dead to the rest
+            distributed.barrier(group=self._control)
+        self._part()
         if not self.first:
             raise SystemExit(0)
-        self._part()
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Mark that this process waits for others, and shall end if one of them is gone."""
+        return self._started.waiting()
 
     def _reduced(self, value: float, how: Any) -> float:  # noqa: ANN401  PyTorch's own type
         tensor = torch.tensor([value], dtype=torch.float64)
-        distributed.all_reduce(tensor, how, group=self._control)
+        with self.waiting():
+            distributed.all_reduce(tensor, how, group=self._control)
         return float(tensor.item())
 
     def _join(self) -> None:
@@ -122,18 +133,29 @@ class TorchProcesses(Processes):
         self._threads = torch.get_num_threads()
         if self._started.children:
             self._threads = max(1, self._threads // self.local)
-        report_ready()
-        self._started.wait()
+            self._started.wait()
+        else:
+            follow()
         # The gradients of 1x1 convolutions have strides of their own; their copy costs nothing.
         warnings.filterwarnings("ignore", message="Grad strides do not match")
-        self.fabric("32-true").launch()
-        torch.set_num_threads(self._threads)
-        self._control = distributed.new_group(backend="gloo", timeout=_LONGEST)
+        with self.waiting():
+            self.fabric("32-true").launch()
+            torch.set_num_threads(self._threads)
+            self._control = distributed.new_group(backend="gloo", timeout=_LONG)
+            self._decisions = distributed.new_group(backend="gloo", timeout=_LONGEST)
 
-    def _part(self) -> None:
-        """End what was begun; harmless if there is nothing."""
+    def _part(self, *, failed: bool = False) -> None:
+        """End what was begun; harmless if there is nothing.
+
+        Args:
+            failed: The others may not answer any more.
+        """
+        if failed:
+            self._started.end()
         if distributed.is_initialized():
-            distributed.destroy_process_group()
+            parting = threading.Thread(target=distributed.destroy_process_group, daemon=True)
+            parting.start()
+            parting.join(_PATIENCE if failed else None)
         self._started.end()
         if self._threads:
             torch.set_num_threads(self._threads * self.local)
@@ -146,8 +168,8 @@ class TorchProcesses(Processes):
             for rank in range(1, self.count):
                 if reason := _read_reason(rank):
                     return f"process {rank + 1} ended: {reason}"
-            if killed := self._started.killed():
-                return killed
+            if ended := self._started.ended():
+                return ended
             time.sleep(0.1)
         return "one of them ended without a word (too little memory is a usual reason)."
 
@@ -172,7 +194,8 @@ def together(devices: int | None, worker: str) -> Iterator[Processes]:
         return
     started = processes._started  # noqa: SLF001  this function is a part of the class
     if LAUNCHED not in os.environ:
-        started.start(processes.count, worker)
+        threads = max(1, torch.get_num_threads() // processes.count)
+        started.start(processes.count, worker, threads)
     try:
         processes._join()  # noqa: SLF001
         yield processes
@@ -181,18 +204,15 @@ def together(devices: int | None, worker: str) -> Iterator[Processes]:
     finally:
         for child in started.children:
             child.terminate()
-        processes._part()  # noqa: SLF001
+        processes._part(failed=True)  # noqa: SLF001  after `leave` there is nothing to end
 
 
 def _end(processes: TorchProcesses, error: BaseException) -> None:
     """Raise what a process says when it ends, which is nothing in all but the first."""
     lost = isinstance(error, RuntimeError) and _is_lost(error)
     if processes.first and lost:
-        raise ChildProcessError(
-            f"All {processes.count} processes must last until the training is done; "
-            f"{processes._who_ended()} "  # noqa: SLF001
-            "Go on with --resume, or train anew with --overwrite."
-        ) from error
+        who = processes._who_ended()  # noqa: SLF001
+        raise ChildProcessError(LOST.format(processes.count, who)) from error
     if processes.first or (isinstance(error, RuntimeError) and not lost):
         raise error
     if isinstance(error, KeyboardInterrupt):

@@ -1,0 +1,34 @@
+"""The networks that can be built, counted by whichever framework is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from segmentare.architecture import LISTED, NetworkRow, NetworkSpec
+from segmentare.frameworks import AUTO, choose_framework
+
+
+def list_networks(
+    size: tuple[int, int] = (256, 256),
+    specs: Sequence[NetworkSpec] = LISTED,
+    *,
+    framework: str = AUTO,
+) -> list[NetworkRow]:
+    """Return networks with their parameters and multiply-adds, which are the same in either.
+
+    Args:
+        size: Height and width of the image that is counted; the cost is scaled to a megapixel.
+        specs: Which networks, each with one binary head.
+        framework: `torch`, `tensorflow`, or `auto`: PyTorch where it is installed.
+
+    Raises:
+        MissingPackageError: The framework, or any, is not installed.
+        ModelError: A network does not exist in it.
+    """
+    if choose_framework(framework) == "tensorflow":
+        from segmentare.keras import listing as counted_by_keras
+
+        return counted_by_keras.list_networks(size, specs)
+    from segmentare.networks import listing as counted_by_torch
+
+    return counted_by_torch.list_networks(size, specs)
