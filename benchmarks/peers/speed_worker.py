@@ -80,7 +80,7 @@ def training(data: Path, rounds: int) -> None:
     dataset = open_dataset(data)
     samples = [dataset[i] for i in range(min(40, len(dataset)))]
     task = TASKS["semantic"].from_categories(dataset.categories, None)
-    wishes = Wishes(size=(SIZE, SIZE), batch=BATCH)
+    wishes = Wishes(steps=1000, size=(SIZE, SIZE), batch=BATCH)
     plan = make_plan(samples, len(samples), task, wishes)
     engine = TorchEngine(plan.spec, task.heads, 0)
     ready = [prepare(sample, plan.preprocessing) for sample in samples]
