@@ -17,9 +17,10 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from segmentare.errors import ModelError
 from segmentare.frameworks import hushed
 from segmentare.geometry import Image
-from segmentare.keras.inference import MapsFunction, Restored, finite
+from segmentare.keras.inference import MapsFunction, Restored
 from segmentare.keras.layers import Tensor
 from segmentare.keras.serving import CONTENT, Served
+from segmentare.models import finite
 from segmentare.prediction.predictor import Predictor, Reading
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import task_from_dict

@@ -17,6 +17,7 @@ from segmentare.errors import ModelError
 from segmentare.keras.layers import Tensor
 from segmentare.keras.network import Network, activate, build_network
 from segmentare.keras.weights import from_arrays
+from segmentare.models import finite
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import task_from_dict
@@ -124,17 +125,3 @@ def maps_function(network: Network, heads: tuple[Head, ...], device: str = "") -
         return finite(found)
 
     return maps_of
-
-
-def finite(maps: Maps) -> Maps:
-    """Return the maps, unless they hold something that is no number.
-
-    Raises:
-        ModelError: They do.
-    """
-    if not all(np.isfinite(values).all() for values in maps.values()):
-        raise ModelError(
-            "The network must answer with numbers; for this image it does not. "
-            "Its training diverged: train anew with a lower --learning-rate."
-        )
-    return maps
