@@ -65,9 +65,8 @@ def make(root: Path, name: str) -> dict[str, Any]:
     failed = run([python, "-m", "pip", "install", "--quiet", *wanted.packages], PATIENCE)
     if failed:
         return {"failed": f"pip install {' '.join(wanted.packages)}: {failed}"}
-    counted = subprocess.run(
-        [python, HERE / "installed.py", wanted.counted], capture_output=True, text=True, check=True
-    )
+    command = [python, HERE / "installed.py", *wanted.counted.split()]
+    counted = subprocess.run(command, capture_output=True, text=True, check=True)
     info = json.loads(counted.stdout)
     if wanted.fetch:
         info["fetched"] = run([python, "-c", wanted.fetch], FETCHING) or "all"

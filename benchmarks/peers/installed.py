@@ -1,6 +1,7 @@
 """Print how much a package takes on disk with all that it needs, as JSON; runs in any environment.
 
     python benchmarks/peers/installed.py segmentation-models-pytorch
+    python benchmarks/peers/installed.py transformers torch     # together, where one is optional
 
 Counted are the files of the package and of everything that its requirements lead to, once with and
 once without PyTorch and what only PyTorch needs (whose size is that of the build for the machine:
@@ -52,15 +53,20 @@ def megabytes(found: dict[str, Distribution]) -> int:
 
 
 def main() -> None:
-    name, _, extra = sys.argv[1].partition("[")
-    extras = tuple(filter(None, extra.rstrip("]").split(",")))
-    everything = closure(name, extras)
+    everything: dict[str, Distribution] = {}
+    alone: dict[str, Distribution] = {}
+    for word in sys.argv[1:]:
+        name, _, extra = word.partition("[")
+        extras = tuple(filter(None, extra.rstrip("]").split(",")))
+        everything |= closure(name, extras)
+        alone |= closure(name, extras, "torch")
+    name = sys.argv[1].partition("[")[0]
     facts = {
         "package": name,
         "version": everything[canonicalize_name(name)].version,
         "packages": len(everything),
         "install_mb": megabytes(everything),
-        "without_torch_mb": megabytes(closure(name, extras, "torch")),
+        "without_torch_mb": megabytes(alone),
     }
     print(json.dumps(facts))
 

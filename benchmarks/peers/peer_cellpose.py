@@ -59,13 +59,13 @@ def main() -> None:
     clock, seconds = Clock(), job.at[-1]
     model, seen, stepping = train_for(seconds, job, clock)
     spent = clock.seconds()
+    facts = facts_of("cellpose", model.net, seen, stepping)  # before its prediction repacks it
+    facts |= {"seconds": round(spent, 2), "seen": seen}
     model.net.eval()
     diameter = float(model.net.diam_labels.item())
     for image, _ in job.parts["test"]:
         found = model.eval(read_gray(image), channels=[0, 0], diameter=diameter)[0]
         write_ids(np.asarray(found), image, job.out / f"at-{seconds:g}")
-    facts = facts_of("cellpose", model.net, seen, stepping)
-    facts |= {"seconds": round(spent, 2), "seen": seen}
     write_result(job.out, job.out / f"at-{seconds:g}.json", facts, [])
 
 

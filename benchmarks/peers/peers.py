@@ -12,7 +12,7 @@ class Environment:
     Attributes:
         packages: What pip is asked for.
         base: It stands on the environment of this name, whose packages it sees.
-        counted: The package whose needs are counted as what must be installed.
+        counted: Packages whose needs are counted as what must be installed.
         fetch: Python code that fetches weights, tried once; runs happen offline.
     """
 
@@ -59,7 +59,7 @@ ENVIRONMENTS = {
         fetch=SMP_WEIGHTS,
     ),
     "monai": Environment(("monai",), counted="monai"),
-    "segformer": Environment(("transformers",), counted="transformers"),
+    "segformer": Environment(("transformers",), counted="transformers torch"),
     "nnunet": Environment(("nnunetv2",), counted="nnunetv2"),
     "ultralytics": Environment(("ultralytics",), counted="ultralytics"),
     "cellpose": Environment(("cellpose<4",), counted="cellpose"),
