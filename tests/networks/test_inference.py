@@ -7,7 +7,14 @@ from tiny_training import PLAN, TASK, network_of, weights
 
 from segmentare.checkpoint import MODEL, save_model
 from segmentare.errors import ModelError
-from segmentare.networks.inference import from_arrays, fuse, load, maps_function, to_arrays
+from segmentare.networks.inference import (
+    cast_convolutions,
+    from_arrays,
+    fuse,
+    load,
+    maps_function,
+    to_arrays,
+)
 from segmentare.networks.network import build_network
 from segmentare.wishes import choose_spec
 
@@ -54,6 +61,17 @@ def test_every_network_can_be_fused(words):
     exact = maps_function(network.eval(), TASK.heads)(images)["object"]
     fused = maps_function(fuse(network), TASK.heads)(images)["object"]
     assert np.allclose(fused, exact, atol=1e-4)
+
+
+def test_convolutions_that_are_cast_once_give_the_same_maps():
+    network = fuse(trained())
+    images = np.random.default_rng(0).random((2, 64, 96, 3), dtype=np.float32)
+    before = maps_function(network, TASK.heads, bfloat16=True)(images)
+    cast_convolutions(network)
+    after = maps_function(network, TASK.heads, bfloat16=True)(images)
+    assert {p.dtype for p in network.parameters()} == {torch.bfloat16}
+    for name, maps in before.items():
+        np.testing.assert_array_equal(after[name], maps)
 
 
 def test_maps_are_probabilities_of_the_images_size():

@@ -14,7 +14,13 @@ from torch import Tensor, nn
 from segmentare.engines import MapsFunction, Settings, padded
 from segmentare.errors import ModelError
 from segmentare.models import Model
-from segmentare.networks.inference import best_device, fuse, maps_function, restore
+from segmentare.networks.inference import (
+    best_device,
+    cast_convolutions,
+    fuse,
+    maps_function,
+    restore,
+)
 
 
 def hindrance(precision: str) -> str:
@@ -34,6 +40,8 @@ def open_network(model: Model, settings: Settings) -> MapsFunction:
     bfloat16 = settings.precision == "bf16"
     if model.exported is None:
         network = fuse(restore(model)).to(device)
+        if bfloat16:
+            cast_convolutions(network)
         return maps_function(network, heads, bfloat16=bfloat16, device=device)
     program = _Program(_read(model.file), [head.name for head in heads]).to(device)
     done = tuple(replace(head, kind="vectors") for head in heads)  # these get no activation

@@ -90,6 +90,16 @@ def fuse(network: nn.Module) -> nn.Module:
     return channels_last(fused)
 
 
+def cast_convolutions(network: nn.Module) -> None:
+    """Keep the weights of convolutions as autocast casts them: else it does so for every image.
+
+    The maps under `torch.autocast` in bfloat16 stay the same to the bit.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.to(torch.bfloat16)
+
+
 def load(folder: str | Path, *, flips: bool = False, device: str = "auto") -> Predictor[Any]:
     """Load a model folder, ready to predict.
 
