@@ -6,7 +6,8 @@ Every run is `segmentare train PH2 --framework F --seed S --steps 196 --size 160
 defaults otherwise: the steps and the size that a budget of two minutes gave. Steps are equal, not
 seconds, so the numbers do not depend on what else the machine does. All runs share the split of
 seed 0: seeds differ in weights and batches only. Every trained model is then evaluated on its
-test part with the other framework. Both frameworks must be installed.
+test part with the other framework. Both frameworks must be installed. What `frameworks.jsonl` holds
+is not run again.
 """
 
 from __future__ import annotations
@@ -65,15 +66,20 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="keep the runs in this folder")
     given = parser.parse_args()
     source = given.data / "ph2"
-    rows = []
+    path = HERE / "frameworks.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    rows = [row for row in map(json.loads, lines) if row["steps"] == given.steps]
+    there = {(row["framework"], row["seed"]) for row in rows}
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.keep or Path(temporary)
         options = ["--steps", given.steps, "--size", given.size]
         options += split_of_seed_0("ph2-2m", source, Path(temporary), seed=1)
         for seed in given.seeds:
             for framework in FRAMEWORKS:
+                if (framework, seed) in there:
+                    continue
                 row = run(framework, seed, source, folder, options)
-                with (HERE / "frameworks.jsonl").open("a", encoding="utf-8") as file:
+                with path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
                 print(f"{framework}, seed {seed}: Dice {row['dice']:.4f}, ", end="")
                 print(f"in the other framework {row['dice_in_the_other']:.4f}", flush=True)
