@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from segmentare.frameworks import hushed
 
-_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_LEVEL, _SILENT = "TF_CPP_MIN_LOG_LEVEL", "3"
 
 
 @contextlib.contextmanager
@@ -17,13 +17,13 @@ def quietly() -> Iterator[None]:
 
     They speak of processors and of graphics cards that are not there, are written by its C++ part
     and heed no setting before the import is over. Where the import fails they are shown after all,
-    and also to whoever has set TF_CPP_MIN_LOG_LEVEL.
+    and also to whoever has set TF_CPP_MIN_LOG_LEVEL to less than 3.
     """
     # Keras asks for its backend when it is first imported.
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if _LEVEL in os.environ:
+    # What we have set ourselves stands in the environment of every process that we start.
+    if os.environ.setdefault(_LEVEL, _SILENT) != _SILENT:
         yield
         return
-    os.environ[_LEVEL] = "3"
     with hushed():
         yield
