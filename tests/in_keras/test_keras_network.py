@@ -1,6 +1,10 @@
 """The networks in Keras by themselves: shapes, padding, training mode, precision, errors."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,3 +157,26 @@ def test_activation_follows_the_kind_of_head():
 def test_what_does_not_fit_is_said(changes, message):
     with pytest.raises(ModelError, match=message):
         build_network(replace(NetworkSpec(), **changes), HEADS)
+
+
+GRADIENTS = """
+from network_specs import HEADS, SPECS
+from segmentare.keras import build_network
+import tensorflow as tf
+
+network = build_network(SPECS["resnet"], HEADS, seed=0)
+for _ in range(4):
+    with tf.GradientTape() as tape:
+        found = network(tf.ones((3, 64, 64, 3)), training=True)
+        loss = sum(tf.reduce_mean(value**2) for value in found.values())
+    tape.gradient(loss, network.trainable_variables)
+"""
+
+
+@pytest.mark.slow
+def test_gradients_stay_within_their_memory():
+    # 1x1 convolutions of stride 2 as one operation of TensorFlow 2.21 did not: the process died.
+    tests = str(Path(__file__).parents[1])
+    environment = {**os.environ, "MALLOC_CHECK_": "3", "PYTHONPATH": tests}
+    done = subprocess.run([sys.executable, "-c", GRADIENTS], env=environment, check=False)  # noqa: S603
+    assert done.returncode == 0

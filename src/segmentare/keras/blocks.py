@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from segmentare.keras.layers import BatchNorm, Tensor
+from segmentare.keras.layers import BatchNorm, EverySecond, Tensor
 
 
 class Blocks:
@@ -53,6 +53,8 @@ class Blocks:
             above = kernel // 2
             pads = (above, above - 1)
             x = keras.layers.ZeroPadding2D((pads, pads), dtype=self.dtype)(x)
+        elif stride > 1:
+            x, stride = self.apply(EverySecond, x), 1
         x = keras.layers.Conv2D(
             outputs,
             kernel,

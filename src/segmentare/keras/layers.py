@@ -105,6 +105,18 @@ class CutToImage(keras.layers.Layer):
         return tf.cast(maps[:, :rows, :columns], tf.float32)
 
 
+class EverySecond(keras.layers.Layer):
+    """Keeps every second row and column, from the first on.
+
+    A 1x1 convolution of stride 2 is this and one of stride 1. Asked for as one operation, its
+    gradient in TensorFlow 2.21 with oneDNN writes beyond its memory, and the process dies.
+    """
+
+    def call(self, x: Tensor) -> Tensor:
+        """Map (N, H, W, C) to (N, ceil(H / 2), ceil(W / 2), C)."""
+        return x[:, ::2, ::2]
+
+
 class Double(keras.layers.Layer):
     """Repeats cells 2x2.
 
