@@ -46,8 +46,9 @@ def test_what_is_missing_is_one_sentence(only, there, wanted, error, message):
         frameworks.choose_framework(wanted)
 
 
-def test_commands_say_that_neither_is_installed(only, run_cli, model, drawn, tmp_path):
+def test_commands_say_that_neither_is_installed(only, run_cli, model, drawn, tmp_path, monkeypatch):
     only()
+    monkeypatch.delenv("SEGMENTARE_ENGINE", raising=False)
     for words in (("evaluate", model, drawn), ("predict", model, drawn, "--out", tmp_path / "out")):
         code, output, errors = run_cli(*words, "--quiet")
         assert (code, output, errors.count("\n")) == (2, "", 1)

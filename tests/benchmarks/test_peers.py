@@ -23,6 +23,9 @@ import table as tables
 from segmentare.datasets import open_dataset
 from segmentare.errors import DatasetError
 
+sys.path.remove(str(FOLDER))
+del sys.modules["run"]  # the lesson has a file of that name, too
+
 
 def row(peer="smp", minutes=2.0, seed=0, **more):
     return {

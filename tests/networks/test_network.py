@@ -1,6 +1,9 @@
 """U-Net and SegNet: shapes, sizes, symmetry, gradients, precision, description."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ import torch
 
 from segmentare.errors import ModelError
 from segmentare.networks import Network, NetworkSpec, activate, build_network
-from segmentare.networks.layers import ResidualBlock
+from segmentare.networks.layers import ResidualBlock, Shortcut
 from segmentare.tasks.base import Head
 
 HEADS = (
@@ -204,3 +207,29 @@ def test_what_does_not_fit_is_said(changes, message):
 def test_unknown_fields_are_refused():
     with pytest.raises(ModelError, match="'attention'"):
         NetworkSpec.from_dict({"attention": True})
+
+
+GRADIENTS = """
+import torch
+from segmentare.networks.layers import ResidualBlock, Shortcut
+for inputs in (8, 16, 32):
+    block = ResidualBlock(inputs, 2 * inputs, stride=2).to(memory_format=torch.channels_last)
+    image = torch.rand(3, inputs, 16, 16).to(memory_format=torch.channels_last)
+    for _ in range(5):
+        block(image.clone().requires_grad_()).square().mean().backward()
+"""
+
+
+def test_gradients_of_narrow_networks_stay_within_their_memory():
+    # Those of 1x1 convolutions of stride 2 did not in PyTorch 2.13: the process died.
+    environment = {**os.environ, "MALLOC_CHECK_": "3"}
+    done = subprocess.run([sys.executable, "-c", GRADIENTS], env=environment, check=False)  # noqa: S603
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("size", [(16, 16), (15, 9), (1, 1)])
+def test_a_shortcut_is_the_same_in_training(size):
+    torch.manual_seed(0)
+    shortcut = Shortcut(8, 16, 2)
+    x = torch.randn(2, 8, *size)
+    torch.testing.assert_close(shortcut.train()(x), shortcut.eval()(x))

@@ -92,7 +92,7 @@ def test_a_step_of_training_sees_the_same_gradients_and_statistics(name):
     named = {v.path: g for v, g in zip(other.trainable_variables, gradients, strict=True)}
     for head, value in outputs.items():
         expected = value.detach().permute(0, 2, 3, 1).numpy()
-        np.testing.assert_allclose(found[head], expected, rtol=1e-3, atol=2e-5)
+        np.testing.assert_allclose(found[head], expected, rtol=1e-3, atol=1e-4)
     # Momentum, epsilon and the unbiased variance of PyTorch:
     now, then = to_arrays(other), torch_inference.to_arrays(one)
     for key in now:
@@ -101,8 +101,9 @@ def test_a_step_of_training_sees_the_same_gradients_and_statistics(name):
         if parameter.ndim == 4:
             layer = key.removesuffix(".weight")
             gradient = np.transpose(named[f"{layer}/kernel"], (3, 2, 0, 1))
-            error = np.abs(gradient - parameter.grad.numpy()).max()
-            assert error < 5e-3 * np.abs(parameter.grad.numpy()).max(), key
+            expected = parameter.grad.numpy()
+            error = np.linalg.norm(gradient - expected) / np.linalg.norm(expected)
+            assert error < 5e-3, key
 
 
 def test_fresh_weights_are_distributed_alike():
