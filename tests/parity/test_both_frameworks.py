@@ -97,13 +97,15 @@ def test_a_step_of_training_sees_the_same_gradients_and_statistics(name):
     now, then = to_arrays(other), torch_inference.to_arrays(one)
     for key in now:
         np.testing.assert_allclose(now[key], then[key], rtol=1e-4, atol=1e-5, err_msg=key)
+    # In SegNet a rounding decides which of two nearly equal values is unpooled where.
+    most = 5e-2 if name == "segnet" else 5e-3
     for key, parameter in one.named_parameters():
         if parameter.ndim == 4:
             layer = key.removesuffix(".weight")
             gradient = np.transpose(named[f"{layer}/kernel"], (3, 2, 0, 1))
             expected = parameter.grad.numpy()
             error = np.linalg.norm(gradient - expected) / np.linalg.norm(expected)
-            assert error < 1e-2, key  # maxima that tie to a rounding go other ways
+            assert error < most, key
 
 
 def test_fresh_weights_are_distributed_alike():
