@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from segmentare.interfaces import commands
 from segmentare.interfaces.cli import parser
 
 LESSON = Path(__file__).parents[1] / "docs" / "lesson"
@@ -148,8 +149,16 @@ def test_links_lead_somewhere(page, quizzes):
 @pytest.mark.parametrize("page", [*sorted(LESSON.glob("*.md")), *NOTEBOOKS], ids=by_name)
 def test_commands_are_ones_that_exist(page):
     text = read(page) if page.suffix == ".md" else "\n".join(cells(page, "markdown"))
-    for command in re.findall(r"(?m)^ {4}segmentare (.+)$", text):
-        parser().parse_args(shlex.split(command))  # leaves with an error if there is no such option
+    for line in re.findall(r"(?m)^ {4}segmentare (.+)$", text):
+        words = shlex.split(line)
+        chosen = parser().parse_args(words)  # leaves with an error if there is no such option
+        assert chosen.command is getattr(commands, words[0])
+
+
+def test_the_lesson_shows_commands():
+    pages = [*map(read, PAGES), *("\n".join(cells(book, "markdown")) for book in NOTEBOOKS)]
+    found = {name for page in pages for name in re.findall(r"(?m)^ {4}segmentare (\w+) ", page)}
+    assert {"train", "predict", "demo"} <= found
 
 
 def test_every_figure_is_shown_and_small():

@@ -48,6 +48,18 @@ def info_of(root: Path, name: str, *, again: bool = False) -> dict[str, Any]:
     return info
 
 
+def ready(root: Path, name: str) -> Path:
+    """Return the Python of an environment, which is made if it is not there.
+
+    Raises:
+        SystemExit: It could not be made.
+    """
+    info = info_of(root, name, again=True)
+    if "failed" in info:
+        raise SystemExit(f"The environment could not be made: {info['failed']}.")
+    return python_of(root, name)
+
+
 def make(root: Path, name: str) -> dict[str, Any]:
     """Make one environment and the one it stands on."""
     wanted = ENVIRONMENTS[name]

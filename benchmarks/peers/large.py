@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from environments import DEFAULT, info_of, python_of
+from environments import DEFAULT, ready
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent))
@@ -44,10 +44,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--environments", type=Path, default=DEFAULT, help=f"({DEFAULT})")
     options = parser.parse_args()
-    root = options.environments.resolve()
-    info = info_of(root, "together", again=True)
-    if "failed" in info:
-        raise SystemExit(f"The environment could not be made: {info['failed']}.")
+    python = ready(options.environments.resolve(), "together")
     options.out.mkdir(parents=True, exist_ok=True)
     model = write_model(options.out / "model")
     print("| image | who | time | peak memory |\n|---|---|---|---|")
@@ -55,7 +52,7 @@ def main() -> None:
         image = options.out / f"{size}.tif"
         write_image(image, size, size)
         mask = options.out / f"monai-{size}.tif"
-        worker = [python_of(root, "together"), HERE / "large_worker.py", model, image, mask]
+        worker = [python, HERE / "large_worker.py", model, image, mask]
         ours = [sys.executable, "-m", "segmentare.interfaces.cli", "predict", model, image]
         ours += ["--out", options.out / f"ours-{size}", "--overwrite", "--quiet"]
         ours += ["--engine", "torch", "--precision", "f32"]

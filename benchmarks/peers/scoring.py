@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,7 @@ def score_objects(dataset: FileDataset, names: tuple[str, ...], folder: Path) ->
     """
     thing = thing_of(dataset)
     metric = InstanceScores(dataset.categories, fast=True)
-    places = {record.name: i for i, record in enumerate(dataset.records)}
-    for name in names:
-        truth = dataset[places[name]].annotation
+    for name, truth in truths(dataset, names):
         ids = read(folder / f"{name}.ids.png", cv2.IMREAD_UNCHANGED, truth.size).astype(np.int32)
         category = np.where(ids > 0, thing, 1 - thing).astype(np.uint8)
         metric.update(Segmentation(category, ids), truth, name)
@@ -43,6 +42,13 @@ def score_objects(dataset: FileDataset, names: tuple[str, ...], folder: Path) ->
         "accuracy@0.7": round(more["mean"], 5),
         "images": len(names),
     }
+
+
+def truths(dataset: FileDataset, names: tuple[str, ...]) -> Iterator[tuple[str, Segmentation]]:
+    """Yield each name with what its image truly shows."""
+    places = {record.name: i for i, record in enumerate(dataset.records)}
+    for name in names:
+        yield name, dataset[places[name]].annotation
 
 
 def thing_of(dataset: FileDataset) -> int:
@@ -71,9 +77,7 @@ def score(dataset: FileDataset, names: tuple[str, ...], folder: Path) -> dict[st
     """
     thing = thing_of(dataset)
     metric = SemanticScores(dataset.categories, boundary=False)
-    places = {record.name: i for i, record in enumerate(dataset.records)}
-    for name in names:
-        truth = dataset[places[name]].annotation
+    for name, truth in truths(dataset, names):
         mask = read(folder / f"{name}.png", cv2.IMREAD_GRAYSCALE, truth.size)
         category = np.where(mask > 0, thing, 1 - thing).astype(np.uint8)
         metric.update(Segmentation(category), truth, name)

@@ -16,7 +16,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from environments import DEFAULT, info_of, python_of
+from environments import DEFAULT, ready
 
 HERE = Path(__file__).parent
 
@@ -28,13 +28,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--environments", type=Path, default=DEFAULT, help=f"({DEFAULT})")
     options = parser.parse_args()
-    root = options.environments.resolve()
-    info = info_of(root, "together", again=True)
-    if "failed" in info:
-        raise SystemExit(f"The environment could not be made: {info['failed']}.")
+    python = ready(options.environments.resolve(), "together")
     words = {"PYTHONPATH": str(HERE.parents[1] / "src"), "HF_HUB_OFFLINE": "1"}
     words |= {"OMP_NUM_THREADS": str(options.threads)}
-    command = [str(python_of(root, "together")), str(HERE / "speed_worker.py")]
+    command = [str(python), str(HERE / "speed_worker.py")]
     command += ["--data", str(options.data), "--rounds", str(options.rounds)]
     subprocess.run(command, env=os.environ | words, check=True)
 

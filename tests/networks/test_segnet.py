@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from segmentare.interfaces.listing import list_networks
 from segmentare.networks import NetworkSpec, build_network
 from segmentare.networks.decoders import SegNetDecoder
 from segmentare.networks.encoders import ResidualEncoder, SegNetEncoder, UNetEncoder, VGG16Encoder
 from segmentare.networks.layers import pool_with_mask, pool_with_positions, unpool
-from segmentare.networks.listing import list_networks, measure
+from segmentare.networks.listing import measure
 from segmentare.tasks.base import Head
 from segmentare.wishes import choose_spec
 

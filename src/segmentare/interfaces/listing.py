@@ -26,9 +26,7 @@ def list_networks(
         ModelError: A network does not exist in it.
     """
     if choose_framework(framework) == "tensorflow":
-        from segmentare.keras import listing as counted_by_keras
-
-        return counted_by_keras.list_networks(size, specs)
-    from segmentare.networks import listing as counted_by_torch
-
-    return counted_by_torch.list_networks(size, specs)
+        from segmentare.keras.listing import measure
+    else:
+        from segmentare.networks.listing import measure
+    return [measure(spec, size) for spec in specs]

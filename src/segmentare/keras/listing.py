@@ -1,31 +1,23 @@
-"""The networks of TensorFlow, with their size and cost; the counterpart of `networks.listing`."""
+"""Size and cost of a network, counted by Keras; the counterpart of `networks.listing`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import keras
 
-from segmentare.architecture import LISTED, NetworkRow, NetworkSpec
+from segmentare.architecture import NetworkRow, NetworkSpec
 from segmentare.keras.network import build_network
 from segmentare.tasks.base import Head
 
 
-def list_networks(
-    size: tuple[int, int] = (256, 256), specs: Sequence[NetworkSpec] = LISTED
-) -> list[NetworkRow]:
-    """Measure networks without computing anything: layers are only counted.
+def measure(spec: NetworkSpec, size: tuple[int, int]) -> NetworkRow:
+    """Count parameters, and multiply-adds in convolutions. Nothing is computed.
 
     Args:
+        spec: The network, which gets one binary head.
         size: Height and width of the image that is counted; the cost is scaled to a megapixel.
-        specs: Which networks, each with one binary head.
     """
-    return [measure(spec, size) for spec in specs]
-
-
-def measure(spec: NetworkSpec, size: tuple[int, int]) -> NetworkRow:
-    """Count the parameters of a network and its multiply-adds in convolutions."""
     network = build_network(spec, (Head("object", 1, "binary"),), seed=0)
     convolutions = [x for x in network.layers if isinstance(x, keras.layers.Conv2D)]
     watched = keras.Model(network.inputs, [layer.output for layer in convolutions])

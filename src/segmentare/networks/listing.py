@@ -1,31 +1,22 @@
-"""The networks that can be built, with their size and cost."""
+"""Size and cost of a network, counted by PyTorch."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from segmentare.architecture import LISTED, NetworkRow, NetworkSpec
+from segmentare.architecture import NetworkRow, NetworkSpec
 from segmentare.networks.network import build_network
 from segmentare.tasks.base import Head
 
 
-def list_networks(
-    size: tuple[int, int] = (256, 256), specs: Sequence[NetworkSpec] = LISTED
-) -> list[NetworkRow]:
-    """Measure networks without computing anything: layers are only counted.
+def measure(spec: NetworkSpec, size: tuple[int, int]) -> NetworkRow:
+    """Count parameters, and multiply-adds in convolutions and products. Nothing is computed.
 
     Args:
+        spec: The network, which gets one binary head.
         size: Height and width of the image that is counted; the cost is scaled to a megapixel.
-        specs: Which networks, each with one binary head.
     """
-    return [measure(spec, size) for spec in specs]
-
-
-def measure(spec: NetworkSpec, size: tuple[int, int]) -> NetworkRow:
-    """Count the parameters of a network and its multiply-adds in convolutions and products."""
     with torch.device("meta"):
         network = build_network(spec, (Head("object", 1, "binary"),)).eval()
         image = torch.empty(1, spec.channels, *size)
