@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import platform
 import statistics
 import time
@@ -20,6 +19,7 @@ from segmentare.annotations import Category
 from segmentare.architecture import NetworkSpec
 from segmentare.batches import Batches, prepare
 from segmentare.datasets import open_dataset
+from segmentare.networks.decoders import textbook
 from segmentare.networks.inference import fuse, maps_function
 from segmentare.networks.network import build_network
 from segmentare.planning import make_plan, time_plan
@@ -87,7 +87,7 @@ def training(data: Path, rounds: int) -> None:
     shape = (plan.batch, plan.spec.stride, plan.seed)
     batches = Batches(ready, task, plan.preprocessing, plan.augmentation, *shape)
     plan = replace(time_plan(plan, batches, engine, 0.0), start="")
-    same = build_network(plan.spec, task.heads)
+    same = textbook(build_network(plan.spec, task.heads))
     theirs = smp.Unet("resnet18", encoder_weights=None, classes=1)
     images = torch.randint(0, 255, (len(samples), 3, SIZE, SIZE), dtype=torch.uint8)
     masks = (images[:, :1] > 127).to(torch.uint8)
@@ -113,7 +113,8 @@ def prediction(rounds: int) -> None:
     heads = TASKS["semantic"].from_categories(_two(), None).heads
     theirs = smp.Unet("resnet18", encoder_weights=None, classes=1).eval()
     same = build_network(NetworkSpec(), heads).eval()
-    maps_of = maps_function(fuse(copy.deepcopy(same)), heads)
+    maps_of = maps_function(fuse(same), heads)
+    textbook(same)
     print("\n| prediction, float32, batch 1 | 256 px | 512 px |\n|---|---|---|")
     cells: dict[str, list[str]] = {}
     for size in (256, 512):

@@ -144,6 +144,7 @@ def plain(model: Model, framework: str = "torch") -> MapsFunction:
 
         found = inference.restore(model.folder, folded=False)
         return inference.maps_function(found.network, model.task.heads)
+    from segmentare.networks.decoders import textbook
     from segmentare.networks.inference import maps_function, restore
 
-    return maps_function(restore(model), model.task.heads)
+    return maps_function(textbook(restore(model)), model.task.heads)

