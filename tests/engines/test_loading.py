@@ -69,6 +69,14 @@ def test_the_environment_may_name_the_usual_engine(run, monkeypatch):
     assert open_model(run, Wanted()).why.startswith("Engine: torch f32: no engines were tried")
 
 
+def test_the_usual_engine_is_passed_over_where_it_cannot_open_a_model(exported, monkeypatch):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    monkeypatch.setenv("SEGMENTARE_ENGINE", "onnx")
+    assert load(exported).computed == "torch f32"
+    with pytest.raises(ModelError, match="'onnx' must be able to compute"):
+        load(exported, engine="onnx")
+
+
 def test_a_trial_is_held_once_and_remembered(run, only, monkeypatch):
     only("torch")
     monkeypatch.setattr(trial, "SECONDS", 0)

@@ -66,8 +66,12 @@ def test_weights_equal_those_of_one_process_with_the_whole_batch(both, case):
     one, two = both[case]
     assert one.keys() == two.keys()
     for name, expected in one.items():
-        scale = max(1.0, abs(expected).max()) if name.startswith("gradient.") else 1.0
-        assert np.abs(two[name] - expected).max() < 1e-5 * scale, name
+        apart = np.abs(two[name] - expected)
+        if name.startswith("gradient."):
+            assert apart.max() < 1e-5 * max(1.0, abs(expected).max()), name
+        else:  # a weight whose gradient is next to nothing moves by how that is rounded
+            assert apart.mean() < 1e-6, name
+            assert apart.max() < 1e-4, name
     moved = [one[n] for n in one if n.startswith("moved.") and n.endswith(".weight")]
     assert max(moved) > 3e-4  # a network that learned nothing would be equal, too
 
@@ -83,6 +87,15 @@ def test_a_norm_that_joins_keeps_its_names_and_weights():
     plain.load_state_dict(network.state_dict())
     image = torch.randn(2, 3, 5, 5)
     assert torch.equal(network(image), plain(image))
+
+
+@pytest.mark.parametrize("share", [1, 3, 4, 8])
+def test_norms_join_where_a_share_of_the_batch_says_too_little(share):
+    from segmentare.training.torch_processes import TorchProcesses
+
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    assert TorchProcesses(count=2).join(network, share) is network
+    assert isinstance(network[1], JointBatchNorm) is (share < 4)
 
 
 def test_alone_nothing_is_shared():

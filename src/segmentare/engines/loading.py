@@ -28,8 +28,8 @@ class Wanted:
     """What shall compute a model.
 
     Attributes:
-        engine: A name from `ENGINES`, or `auto`: that of the variable `SEGMENTARE_ENGINE`, else the
-            fastest that is installed and right.
+        engine: A name from `ENGINES`, or `auto`: that of the variable `SEGMENTARE_ENGINE` if it
+            computes such a model, else the fastest that is installed and right.
         precision: `f32`, `bf16` or `int8`; `None`: with `auto` whichever is fastest and right,
             else `f32`, or `int8` for what was exported so.
         device: Of PyTorch or TensorFlow.
@@ -120,8 +120,7 @@ def open_model(
     wanted = _agreed(wanted)
     if _is_for_tensorflow(model, wanted):
         return _in_tensorflow(model, wanted, flips=flips)
-    usual = os.environ.get(USUAL, "auto")
-    name = usual if wanted.engine == "auto" else wanted.engine
+    name = _usual(model) if wanted.engine == "auto" else wanted.engine
     if name != "auto":
         engine = find_engine(name)
         precision = wanted.precision or (engine.computes(model) or ("f32",))[0]
@@ -135,6 +134,12 @@ def open_model(
         return _opened(model, ENGINES[found.engine], settings, why, tuple(rows), flips=flips)
     engine, precision = able[0]
     return _opened(model, engine, Settings(precision, wanted.device), why, tuple(rows), flips=flips)
+
+
+def _usual(model: Model) -> str:
+    """Return the engine that the user takes for all models of such a format, or `auto`."""
+    name = os.environ.get(USUAL, "auto")
+    return "auto" if name != "auto" and not find_engine(name).computes(model) else name
 
 
 def _agreed(wanted: Wanted) -> Wanted:
