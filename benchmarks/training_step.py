@@ -5,7 +5,7 @@
 The plain loop is the textbook's: float32, PyTorch's default memory layout, cells repeated and
 concatenated before they are convolved, one step after the other. Ours is what the plan chooses on
 this machine (channels_last, bfloat16 where it pays). Both run in one process, turn by turn, and the
-medians are compared.
+medians are compared. In between stands what our decoder gains (`networks/doubling.py`).
 """
 
 from __future__ import annotations
@@ -50,10 +50,12 @@ def main() -> None:
     target = (torch.rand(options.batch, 1, *options.size) > 0.5).float()
     for spec in (NetworkSpec(), NetworkSpec(encoder="plain", width=0.25, decoder_channels=())):
         ours = channels_last(build_network(spec, HEADS).train())
-        plain = textbook(copy.deepcopy(ours).to(memory_format=torch.contiguous_format))
+        plain = textbook(copy.deepcopy(ours)).to(memory_format=torch.contiguous_format)
         fast = images.contiguous(memory_format=torch.channels_last)
         ways = {"plain fp32": (plain, images, "float32")}
+        by_the_book = textbook(copy.deepcopy(ours))
         for precision in precisions():
+            ways[f"channels_last {precision}, decoder by the book"] = (by_the_book, fast, precision)
             ways[f"channels_last {precision}"] = (ours, fast, precision)
         times = {name: [] for name in ways}
         optimizers = {
