@@ -39,8 +39,8 @@ class UNetStage(nn.Sequential):
 
     Attributes:
         inputs: Channels of the coarse features.
-        merged: Repeating and convolving are one operation (see `networks.doubling`): in bfloat16
-            on a CPU a training step is 1.13 times as fast. GPUs do the textbook's three.
+        merged: Repeating and convolving are one operation (see `networks.doubling`), on a CPU;
+            GPUs do the textbook's three.
     """
 
     def __init__(self, inputs: int, others: int, width: int, *, bilinear: bool = False) -> None:
