@@ -157,6 +157,18 @@ def test_less_time_never_makes_larger_images():
     assert areas[0] < areas[-1]
 
 
+def test_a_larger_budget_buys_larger_images_and_more_of_them():
+    speed = 1e6  # pixels a second, the smallest images in 33 seconds
+    areas = []
+    for budget in (33, 66, 131):
+        wishes = Wishes(budget=float(budget))
+        plan = make_plan(disks((480, 480)), 100, TASK, wishes, speed=speed)
+        areas.append(np.prod(plan.preprocessing.size))
+    assert areas == [128 * 128, 160 * 160, 192 * 192]
+    seen = [speed * budget / area for budget, area in zip((33, 66, 131), areas, strict=True)]
+    assert seen[0] < seen[1] < seen[2]
+
+
 def test_a_slower_machine_takes_smaller_images():
     fast, slow = (
         make_plan(disks((288, 384)), 200, TASK, Wishes(budget=300.0), speed=speed)

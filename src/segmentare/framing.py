@@ -21,6 +21,7 @@ _FINE = 0.9  # masks that keep less than this Dice at the usual size are finer t
 _SMALL = 14.0  # pixels: smaller objects run into their neighbors in maps of stride 2
 _SPREAD = 2.0  # ratio of the widest to the narrowest ranges beyond which images are leveled
 _SIDES = 32  # sizes are multiples of this
+_LEAST = 128 * 128  # pixels of the smallest images that a plan chooses
 _USUAL = 256 * 256  # pixels beyond which only fine detail is worth the time
 
 
@@ -64,7 +65,8 @@ def choose_preprocessing(
             )
         else:
             wanted = traits.enough_detail(samples, task.categories, own_area)
-            usual = min(affordable, _USUAL, 2.5 * own_area)
+            # Half of what a larger budget can pay for goes into size, half into more images.
+            usual = min(math.sqrt(_LEAST * affordable), _USUAL, 2.5 * own_area)
             area = min(max(wanted, usual), max(affordable, _USUAL))
     size = wishes.size or size_of(area, 1.0 if scale else aspect)
     if scale is None:
@@ -112,12 +114,12 @@ def usual_aspect(samples: Sequence[Sample[Any]]) -> float:
 
 
 def affordable_area(seconds: float, images: int, speed: float) -> float:
-    """Return the pixels per image that let a budget see enough images.
+    """Return the pixels per image at which a budget sees enough images.
 
     A step costs time in proportion to its pixels, and a training wants to see at least 2,000
     images and every image 10 times.
     """
-    return max(128 * 128, seconds * speed / max(2000, 10 * images))
+    return max(_LEAST, seconds * speed / max(2000, 10 * images))
 
 
 def _side(area: float) -> int:
