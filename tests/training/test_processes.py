@@ -14,6 +14,7 @@ from torch import nn
 
 from segmentare.checkpoint import load_model
 from segmentare.training.joint import JointBatchNorm, join_norms
+from segmentare.training.neighbors import Messages
 from segmentare.training.processes import Processes
 
 HERE = Path(__file__).resolve().parent
@@ -79,7 +80,7 @@ def test_weights_equal_those_of_one_process_with_the_whole_batch(both, case):
 def test_a_norm_that_joins_keeps_its_names_and_weights():
     network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sequential(nn.BatchNorm2d(4), nn.ReLU()))
     before = {name: t.data_ptr() for name, t in network.state_dict().items()}
-    join_norms(network)
+    join_norms(network, Messages())
     assert isinstance(network[1][0], JointBatchNorm)
     assert {name: t.data_ptr() for name, t in network.state_dict().items()} == before
     network.eval()
@@ -87,15 +88,6 @@ def test_a_norm_that_joins_keeps_its_names_and_weights():
     plain.load_state_dict(network.state_dict())
     image = torch.randn(2, 3, 5, 5)
     assert torch.equal(network(image), plain(image))
-
-
-@pytest.mark.parametrize("share", [1, 3, 4, 8])
-def test_norms_join_where_a_share_of_the_batch_says_too_little(share):
-    from segmentare.training.torch_processes import TorchProcesses
-
-    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
-    assert TorchProcesses(count=2).join(network, share) is network
-    assert isinstance(network[1], JointBatchNorm) is (share < 4)
 
 
 def test_alone_nothing_is_shared():

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name every PyTorch reader knows)
 from torch import Tensor, distributed, nn
 
+from segmentare.training.neighbors import Exchange
+
 
 class _Sum(torch.autograd.Function):
     """Adds up a tensor over all processes.
@@ -55,25 +57,24 @@ class _Normalize(torch.autograd.Function):
         bias: Tensor,
         mean: Tensor,
         variance: Tensor,
-        eps: float,
+        norm: JointBatchNorm,
     ) -> Tensor:
         ctx.save_for_backward(x, weight, mean, variance)
-        ctx.eps = eps
+        ctx.norm, eps = norm, norm.eps
         return F.batch_norm(x, mean, variance, weight, bias, training=False, momentum=0.0, eps=eps)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, weight, mean, variance = ctx.saved_tensors
-        gradient, inverse = gradients[0], torch.rsqrt(variance + ctx.eps)
+        gradient, inverse = gradients[0], torch.rsqrt(variance + ctx.norm.eps)
         _, for_weight, for_bias = torch.ops.aten.native_batch_norm_backward(
             *(gradient, x, weight, mean, variance, mean, inverse),
             train=False,
-            eps=ctx.eps,
+            eps=ctx.norm.eps,
             output_mask=[False, True, True],
         )
-        sums = torch.stack([for_weight, for_bias]).float()
-        distributed.all_reduce(sums)
-        count = x.numel() // x.shape[1] * distributed.get_world_size()
+        parts = ctx.norm.exchange.gather(torch.stack([for_weight, for_bias]).float())
+        sums, count = parts.sum(0), x.numel() // x.shape[1] * len(parts)
         # d x = slope * gradient + tilt * x + shift, per channel
         slope = weight * inverse
         tilt = -slope * inverse * sums[0] / count
@@ -86,13 +87,16 @@ class _Normalize(torch.autograd.Function):
 class JointBatchNorm(nn.BatchNorm2d):
     """A BatchNorm that sees the batches of all processes; in evaluation it is an ordinary one."""
 
+    exchange: Exchange
+
     @classmethod
-    def like(cls, norm: nn.BatchNorm2d) -> JointBatchNorm:
+    def like(cls, norm: nn.BatchNorm2d, exchange: Exchange) -> JointBatchNorm:
         """Return one that shares weights and statistics with an ordinary BatchNorm."""
         joint = cls(norm.num_features, norm.eps, norm.momentum, device="meta")
         joint.weight, joint.bias = norm.weight, norm.bias
         joint.running_mean, joint.running_var = norm.running_mean, norm.running_var
         joint.num_batches_tracked = norm.num_batches_tracked
+        joint.exchange = exchange
         return joint.train(norm.training)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -101,7 +105,7 @@ class JointBatchNorm(nn.BatchNorm2d):
             return super().forward(x)
         mean, variance = self._statistics(x.detach())
         result: Tensor = _Normalize.apply(  # type: ignore[no-untyped-call]
-            x, self.weight, self.bias, mean, variance, self.eps
+            x, self.weight, self.bias, mean, variance, self
         )
         return result
 
@@ -112,12 +116,10 @@ class JointBatchNorm(nn.BatchNorm2d):
         # What PyTorch would remember is left out; its kind, float32, is that of the statistics.
         unused = torch.zeros(2, self.num_features, device=x.device)
         own = torch.stack(torch.batch_norm_update_stats(x, unused[0], unused[1], 1.0))
-        parts = [torch.empty_like(own) for _ in range(distributed.get_world_size())]
-        distributed.all_gather(parts, own)
-        means, variances = torch.stack(parts).unbind(1)
+        means, variances = self.exchange.gather(own).unbind(1)
         mean = means.mean(0)
         variance = variances.mean(0) + means.var(0, correction=0)
-        values *= len(parts)
+        values *= len(means)
         if self.running_mean is not None and self.running_var is not None:
             share = 0.1 if self.momentum is None else self.momentum
             self.running_mean.lerp_(mean, share)
@@ -127,9 +129,15 @@ class JointBatchNorm(nn.BatchNorm2d):
         return mean, variance
 
 
-def join_norms(network: nn.Module) -> None:
-    """Exchange the BatchNorms of a network, in place; names and weights stay the same."""
+def largest_message(network: nn.Module) -> int:
+    """Return how many numbers a BatchNorm of a network tells at most."""
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    return 2 * max((norm.num_features for norm in norms), default=0)
+
+
+def join_norms(network: nn.Module, exchange: Exchange) -> None:
+    """Replace the BatchNorms of a network, in place; names and weights stay the same."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is nn.BatchNorm2d and child.affine:
-                setattr(parent, name, JointBatchNorm.like(child))
+                setattr(parent, name, JointBatchNorm.like(child, exchange))

@@ -123,9 +123,7 @@ class TorchEngine:
         self._average = copy.deepcopy(self.network).eval().requires_grad_(requires_grad=False)
         self._optimizer = _optimizer(self.network, plan)
         self._ema = Ema(self.network)
-        joined = self.network
-        if self.processes:
-            joined = self.processes.join(joined, plan.batch // self.processes.count)
+        joined = self.processes.join(self.network) if self.processes else self.network
         self._wrapped, self._stepper = self._fabric.setup(joined, self._optimizer)
         self._wrapped.train()
 

@@ -24,7 +24,8 @@ from lightning_fabric.strategies import DDPStrategy
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from segmentare.training.joint import join_norms
+from segmentare.training.joint import join_norms, largest_message
+from segmentare.training.neighbors import Exchange, Messages, Neighbors
 from segmentare.training.processes import LAUNCHED, Processes
 from segmentare.training.starting import LOST, Started, follow
 
@@ -34,7 +35,6 @@ M = TypeVar("M", bound=nn.Module)
 # PyTorch 2.13 renamed what shares statistics before every step.
 _NAMES = inspect.signature(DistributedDataParallel.__init__).parameters
 _BUFFERS = "forward_sync_buffers" if "forward_sync_buffers" in _NAMES else "broadcast_buffers"
-ENOUGH = 4  #: images whose statistics are good enough for a BatchNorm
 _REASON = "segmentare/ended/{}"  # where a process leaves the sentence it ended with
 _LONGEST = timedelta(hours=12)  # that a decision, such as a validation, may take
 _LONG = timedelta(minutes=30)  # that all other messages may take, also gradients
@@ -63,7 +63,7 @@ class TorchProcesses(Processes):
         """
         hush()
         settings: dict[str, Any] = {
-            _BUFFERS: False,  # see `join`; those of the first process are kept
+            _BUFFERS: False,  # they are equal already, see JointBatchNorm
             "gradient_as_bucket_view": True,
             "find_unused_parameters": unused,
         }
@@ -75,18 +75,24 @@ class TorchProcesses(Processes):
             precision=precision,
         )
 
-    def join(self, network: M, share: int) -> M:
-        """Let BatchNorms see the whole batch where a process's share of it says too little.
-
-        Each of them sends two messages a step, which between processors costs a third of the time.
-
-        Args:
-            network: Changed in place.
-            share: Images of a batch that one process takes.
-        """
-        if share < ENOUGH:
-            join_norms(network)
+    def join(self, network: M) -> M:
+        """Return the network, changed in place: its statistics are those of the whole batch."""
+        most = largest_message(network)
+        if most:
+            join_norms(network, self._exchange(most))
         return network
+
+    def _exchange(self, most: int) -> Exchange:
+        """Return what carries messages of so many numbers."""
+        if self.local < self.count or _accelerator() != "cpu" or not Neighbors.possible():
+            return Messages()
+        path = self.decide(lambda: Neighbors.new_file(Neighbors.room(self.count, most)))
+        neighbors = Neighbors(self.rank, self.count, path, most, self._started.ended)
+        with self.waiting():
+            distributed.barrier(group=self._control)
+        if self.first:
+            path.unlink()  # the memory stays as long as somebody has it
+        return neighbors
 
     def decide(self, make: Callable[[], T]) -> T:
         """Return what `make` returns in the first process, to all of them.
