@@ -106,17 +106,24 @@ def times(rows: list[Row]) -> list[str]:
     titles = {row["peer"]: row["title"] for row in rows}
     order = sorted(found, key=lambda name: min((v for v in found[name] if v), default=1e9))
     for name in order:
-        longest = max(60 * row["minutes"] for row in rows if row["peer"] == name)
-        told = [f"not in {longest:.0f}" if one is None else f"{one:.0f}" for one in found[name]]
+        longest = longest_of([row for row in rows if row["peer"] == name])
+        pairs = list(zip(found[name], longest, strict=True))
+        told = [f"not in {most:.0f}" if one is None else f"{one:.0f}" for one, most in pairs]
         reached = [one for one in found[name] if one is not None]
         ratio = "-"
         if ours and len(reached) == len(found[name]):
             ratio = f"{median(reached) / median(ours):.1f}x"
         elif ours:  # a seed that never got there is slower than the whole training
-            least = median([one or longest for one in found[name]]) / median(ours)
+            least = median([one or most for one, most in pairs]) / median(ours)
             ratio = f"more than {least:.1f}x"
         lines.append(f"| {titles[name]} | {', '.join(told)} | {ratio} |")
     return lines
+
+
+def longest_of(rows: list[Row]) -> list[float]:
+    """Return the longest wall time in seconds of each seed of one peer."""
+    seeds = sorted({row["seed"] for row in rows})
+    return [max(60 * row["minutes"] for row in rows if row["seed"] == seed) for seed in seeds]
 
 
 def failures(rows: Iterable[Row]) -> list[str]:
