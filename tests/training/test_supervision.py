@@ -40,6 +40,12 @@ def environment():
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"}
 
 
+def in_background():
+    """Ignore Ctrl-C, as in a background shell; but not hanging up, as under nohup."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def begun(*words):
     """Start Python, as a background shell does; nothing survives the test."""
@@ -49,7 +55,7 @@ def begun(*words):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509
+        preexec_fn=in_background,  # noqa: PLW1509
     )
     others = []
     try:
