@@ -47,7 +47,7 @@ class BenchRow:
         overhead: That, over the time for the maps alone.
         start: Seconds until the first image is done, imports included.
         memory: The most memory that the process held, in GB.
-        alike: Share of the pixels (or keypoints) that agree with the first engine in f32.
+        alike: Share of the pixels (or keypoints) that agree with the first engine in float32.
         reason: Why it was not measured; "" otherwise.
         model: Name of the model's folder.
     """
@@ -142,7 +142,7 @@ def _ways(model: Model) -> list[tuple[str, str]]:
     """
     pairs = [(engine.name, precision) for engine, precision in candidates(model)]
     if model.format == RUN and any(name == "torch" for name, _ in pairs):
-        pairs.insert(0, (PLAIN, "f32"))
+        pairs.insert(0, (PLAIN, "float32"))
     if not pairs:
         raise ModelError(
             f"No engine that is installed computes {str(model.folder)!r} ({model.format}). "

@@ -178,11 +178,11 @@ def _compared(model: Model, made: Model, engine: Engine, examples: Examples) -> 
     precision = engine.computes(made)[0]
     exported = open_model(made.folder, Wanted(engine.name, precision, "cpu"))
     framework = choose_framework()
-    exact = Wanted(precision="f32" if framework == "torch" else None, framework=framework)
+    exact = Wanted(precision="float32" if framework == "torch" else None, framework=framework)
     flips = exported.predictor.flips
     truth = open_model(model.folder, replace(exact, device="cpu"), flips=flips).predictor
     parity = compare(truth, exported.predictor, examples.compared)
-    way = f"{framework} f32"
+    way = f"{framework} float32"
     functions = {way: plain(model, framework), parity.computed: exported.predictor.maps_of}
     if parity.computed == way:
         functions = {way: exported.predictor.maps_of}

@@ -164,7 +164,7 @@ def _write(run: Path, to: str, folder: Path) -> dict[str, Reader]:
     files = exports.write_savedmodel(found, folder)
     facts = {
         "format": to,
-        "precision": "f32",
+        "precision": "float32",
         "files": {name: exports.checksum(folder / name) for name in files},
         "multiple": 1,
         "flips": False,
@@ -172,7 +172,7 @@ def _write(run: Path, to: str, folder: Path) -> dict[str, Reader]:
     write_json(folder / MODEL, {**found.description, exports.EXPORT: facts})
     predictor = load(folder)
     server = exports.Server(predictor, folder, found.network.stride)
-    return {f"{to} f32": predictor, f"{to} serving_default": server}
+    return {f"{to} float32": predictor, f"{to} serving_default": server}
 
 
 def _readme(model: Predictor[Any], to: str, result: Export) -> str:

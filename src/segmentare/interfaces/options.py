@@ -102,7 +102,7 @@ class PredictOptions(TypedDict, total=False):
         flips: Average over four mirrors of each image.
         ray: Predict images with many processes on Ray: "local", or the address of a cluster.
         engine: What computes the model: "auto", "torch", "openvino", "onnx" or "litert" ("auto").
-        precision: "f32", "bf16" or "int8"; left out, the fastest that is right, of one engine f32.
+        precision: "float32", "bfloat16" or "int8"; left out, the fastest that is right, of one engine float32.
         framework: What computes: "torch", "tensorflow" or "auto", whichever is installed ("auto").
         overwrite: Replace files of an earlier run.
         pixel_size: Units per pixel, for areas and lengths of objects.

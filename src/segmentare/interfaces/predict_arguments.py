@@ -61,13 +61,13 @@ def add_engine(command: argparse.ArgumentParser) -> None:
         "--engine",
         choices=("auto", "torch", "openvino", "onnx", "litert"),
         default="auto",
-        help="what computes the model (auto: the fastest that is installed and agrees with f32, by "
+        help="what computes the model (auto: the fastest that is installed and agrees with float32, by "
         "a short trial that is remembered)",
     )
     command.add_argument(
         "--precision",
-        choices=("f32", "bf16", "int8"),
-        help="in which numbers (auto: what is fastest and right; of a named engine: f32)",
+        choices=("float32", "bfloat16", "int8"),
+        help="in which numbers (auto: what is fastest and right; of a named engine: float32)",
     )
     add_framework(command)
 

@@ -51,7 +51,7 @@ class Predictor(Generic[A]):
         flips: Average the maps of the image and of its three mirrors: four times the work for
             slightly better and steadier maps.
         overlap: Part of a tile that it shares with the next one, from 0 to below 1.
-        computed: What computes the maps and how exactly, such as "openvino f32"; for people.
+        computed: What computes the maps and how exactly, such as "openvino float32"; for people.
     """
 
     maps_of: Callable[[NDArray[np.float32]], Maps]
