@@ -42,7 +42,7 @@ class Option:
         default: Its default, or `REQUIRED`.
         types: What its value may be, without `None`; `choices` are not among them.
         choices: Values that it may have beside those, if it is a choice.
-        by_place: True where it must be given and Python takes it by place.
+        by_place: True where the command line takes it by place, too.
     """
 
     name: str
@@ -116,7 +116,7 @@ def options_of(function: Callable[..., Any]) -> tuple[Option, ...]:
         kinds = [kind for kind in _alternatives(found.annotation) if kind is not types.NoneType]
         choices = [c for k in kinds if typing.get_origin(k) is Literal for c in typing.get_args(k)]
         others = [kind for kind in kinds if typing.get_origin(kind) is not Literal]
-        by_place = found.kind is found.POSITIONAL_OR_KEYWORD and found.default is REQUIRED
+        by_place = found.kind is found.POSITIONAL_OR_KEYWORD and not form.startswith("--")
         options.append(
             Option(name, text, form, group, found.default, tuple(others), tuple(choices), by_place)
         )
