@@ -6,23 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from segmentare.architecture import NetworkRow
 from segmentare.datasets import KEYPOINT_TASKS
 from segmentare.interfaces.evaluation import Evaluation
 from segmentare.interfaces.formatting import score_order, score_text
+from segmentare.interfaces.terminal import Console, console
 
 _NAMED = 6  # absent categories that are named
 _LISTED = 26  # keypoints that are named
 _COLUMNS = 4  # scores of a group that a terminal has room for
-
-
-def console() -> Console:
-    """Return the output stream; 120 columns wide where it is no terminal."""
-    made = Console(highlight=False)
-    return made if made.is_terminal else Console(highlight=False, width=120)
 
 
 def print_scores(evaluation: Evaluation) -> None:
@@ -56,7 +50,7 @@ def print_scores(evaluation: Evaluation) -> None:
     if evaluation.seen.found:
         out.print(f"Warning: {evaluation.seen.sentence()}", style="bold red")
     for name, reason in evaluation.failed:
-        out.print(f"Skipped: {name}: {reason}", style="yellow", markup=False)
+        out.print(f"Skipped: {name}: {reason}", style="yellow")
 
 
 def _print_groups(
@@ -157,7 +151,7 @@ def print_networks(rows: Sequence[NetworkRow]) -> None:
     table.add_row("--network unet", "--encoder hf:FOLDER_OR_NAME", "", "", "")
     console().print(table)
     text = "hf takes any Hugging Face AutoBackbone: pip install 'segmentare[pretrained]'."
-    console().print(text, markup=False)
+    console().print(text)
 
 
 def print_skeletons(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -177,7 +171,7 @@ def print_skeletons(rows: Sequence[Mapping[str, Any]]) -> None:
         )
     console().print(table)
     text = "One as a TOML file, to start your own from: segmentare skeletons coco17 > mine.toml"
-    console().print(text, markup=False)
+    console().print(text)
 
 
 def _facts(checkup: Mapping[str, Any]) -> list[str]:
@@ -237,15 +231,15 @@ def _print_categories(out: Console, categories: Sequence[Mapping[str, Any]]) -> 
     absent = [str(row["name"]) for row in categories if not row["images"]]
     if absent:
         more = f" and {len(absent) - _NAMED} more" if len(absent) > _NAMED else ""
-        out.print(f"In no image: {', '.join(absent[:_NAMED])}{more}.", markup=False)
+        out.print(f"In no image: {', '.join(absent[:_NAMED])}{more}.")
 
 
 def print_checkup(checkup: Mapping[str, Any], page: Path | None) -> None:
     """Print what a dataset holds, its categories and its problems."""
     out = console()
-    out.print(str(checkup["layout"]), markup=False)
+    out.print(str(checkup["layout"]))
     for line in _facts(checkup):
-        out.print(line, markup=False)
+        out.print(line)
     _print_categories(out, checkup["categories"])
     if checkup["problems"]:
         problems = Table(title="What is wrong", title_justify="left")
@@ -263,4 +257,4 @@ def print_checkup(checkup: Mapping[str, Any], page: Path | None) -> None:
         verdict = f"A training cannot start.{hint if single and checkup['usable'] else ''}"
     out.print(verdict, style="bold green" if checkup["can_train"] else "bold red")
     if page is not None:
-        out.print(f"Page: {page}", markup=False, soft_wrap=True)
+        out.print(f"Page: {page}", soft_wrap=True)
