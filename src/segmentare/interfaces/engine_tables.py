@@ -7,7 +7,7 @@ from rich.table import Table
 from segmentare.engines.parity import Parity
 from segmentare.interfaces.benching import Bench
 from segmentare.interfaces.exporting import Export
-from segmentare.interfaces.tables import console
+from segmentare.interfaces.terminal import console
 
 _BENCHED = (
     "ms p50",
@@ -39,7 +39,7 @@ def print_export(result: Export) -> None:
         found = (parity.milliseconds.get(name) for parity in result.parity)
         table.add_row(f"ms per image, {name}", *("" if v is None else f"{v:.1f}" for v in found))
     out.print(table)
-    out.print(f"Export: {result.folder} ({result.megabytes:.1f} MB)", markup=False, soft_wrap=True)
+    out.print(f"Export: {result.folder} ({result.megabytes:.1f} MB)", soft_wrap=True)
 
 
 def print_bench(result: Bench) -> None:
