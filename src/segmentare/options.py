@@ -15,11 +15,14 @@ import builtins
 import difflib
 import functools
 import inspect
+import itertools
 import re
+import shlex
 import types
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from segmentare.errors import InputError, UnknownOptionError
@@ -53,6 +56,30 @@ class Option:
     types: tuple[Any, ...]
     choices: tuple[Any, ...]
     by_place: bool
+
+    @property
+    def many(self) -> bool:
+        """True where several values may be given."""
+        return any("Sequence" in str(kind) for kind in self.types)
+
+    @property
+    def flag(self) -> str:
+        """What the command line calls it."""
+        written = self.form.split(" ")[0]
+        return written if written.startswith("--") else f"--{self.name.replace('_', '-')}"
+
+    def words(self, value: Any) -> list[str]:  # noqa: ANN401  whatever a caller gives
+        """Return what sets it on the command line; nothing where it is its default."""
+        if self.by_place:
+            return [] if value is None else [str(value)]
+        if value == self.default:
+            return []
+        if isinstance(value, bool):
+            return [self.flag if value else f"--no-{self.flag[2:]}"]
+        if isinstance(value, tuple):
+            return [self.flag, "x".join(map(str, value))]
+        named = value if isinstance(value, str | int | float | Path) else value.name
+        return [self.flag, str(named)]
 
     def check(self, value: Any) -> None:  # noqa: ANN401  whatever a caller gives
         """Refuse a value that is not one of the choices.
@@ -92,6 +119,12 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return checked
+
+
+def command_line(function: Callable[..., Any], values: Mapping[str, Any]) -> str:
+    """Return the command line that does the same as a call with these values."""
+    words = [option.words(values[option.name]) for option in options_of(function)]
+    return shlex.join(["segmentare", function.__name__, *itertools.chain(*words)])
 
 
 def hint(wrong: str, known: Iterable[Any]) -> str:
@@ -155,3 +188,28 @@ def _documented(text: str) -> dict[str, tuple[str, str, str]]:
             form, said, where = found[name]
             found[name] = (form, f"{said} {stripped}", where)
     return found
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the docstring of a command says before and after its options.
+
+    Attributes:
+        first: The first sentence, without its full stop, for a list.
+        text: All paragraphs before `Args:`.
+        examples: Command lines under `Examples:`.
+    """
+
+    first: str
+    text: str
+    examples: tuple[str, ...]
+
+
+def describe(function: Callable[..., Any]) -> Description:
+    """Return what the docstring of a command says beside its options."""
+    text = inspect.getdoc(function) or ""
+    said = text.partition("\nArgs:\n")[0].strip()
+    examples = re.findall(
+        r"^    (segmentare .+)$", text.partition("\nExamples:\n")[2], re.MULTILINE
+    )
+    return Description(said.partition("\n")[0].removesuffix("."), said, tuple(examples))

@@ -15,7 +15,7 @@ _WIDTH = 100  # most characters of a line in a `repr`
 
 
 class Result:
-    """The base of all results; a subclass says `title`, `facts` and `to_dict`."""
+    """The base of all results; a subclass says `title`, `summary` and `to_dict`."""
 
     @property
     def title(self) -> str:
@@ -23,8 +23,8 @@ class Result:
         raise NotImplementedError
 
     @property
-    def facts(self) -> Mapping[str, object]:
-        """The most important things to know, by a word for each; those without a value are left out."""
+    def summary(self) -> Mapping[str, object]:
+        """What is most important to know, a word for each; what has no value is left out."""
         raise NotImplementedError
 
     @property
@@ -41,7 +41,7 @@ class Result:
         return json.dumps(self.to_dict())
 
     def _shown(self) -> dict[str, str]:
-        told = {name: " ".join(str(value).split()) for name, value in self.facts.items() if value}
+        told = {name: " ".join(str(value).split()) for name, value in self.summary.items() if value}
         return dict(list(told.items())[: LINES - 1])
 
     def __repr__(self) -> str:
@@ -62,17 +62,6 @@ class Result:
     def tables(self) -> Iterator[RenderableType]:
         """Yield what a terminal shows: lines of text, and tables of `rich`."""
         yield self.title
-        for name, value in self.facts.items():
+        for name, value in self.summary.items():
             if value:
                 yield f"  {name}: {value}"
-
-    def show(self) -> None:
-        """Print `tables`: 120 columns wide where the output is not a terminal."""
-        from rich.console import Console
-        from rich.table import Table
-
-        out = Console(highlight=False, markup=False, emoji=False)
-        if not out.is_terminal:
-            out.width = 120
-        for item in self.tables():
-            out.print(item, soft_wrap=not isinstance(item, Table))

@@ -58,9 +58,11 @@ class Comparison(Result):
         return f"Comparison of {self.run_a} (A) and {self.run_b} (B) on {self.images} images"
 
     @property
-    def facts(self) -> Mapping[str, object]:
+    def summary(self) -> Mapping[str, object]:
         """Means, difference and its certainty."""
-        interval = f" (95 % interval {self.ci95[0]:+.4f} to {self.ci95[1]:+.4f})" if self.ci95 else ""
+        interval = (
+            f" (95 % interval {self.ci95[0]:+.4f} to {self.ci95[1]:+.4f})" if self.ci95 else ""
+        )
         return {
             "score": self.score,
             "A": f"{self.a:.4f}",

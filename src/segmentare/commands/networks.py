@@ -24,7 +24,7 @@ class NetworkList(Result, list["NetworkRow"]):
         return f"{len(self)} networks"
 
     @property
-    def facts(self) -> Mapping[str, object]:
+    def summary(self) -> Mapping[str, object]:
         """Parameters and cost of each."""
         return {
             f"{row.spec.network}, {row.spec.encoder}, width {row.spec.width:g}": (

@@ -26,11 +26,11 @@ class SkeletonList(Result, dict[str, "Skeleton"]):
         return f"{len(self)} skeletons"
 
     @property
-    def facts(self) -> Mapping[str, object]:
+    def summary(self) -> Mapping[str, object]:
         """The keypoints of each."""
         return {name: _keypoints(skeleton, 6) for name, skeleton in self.items()}
 
-    def to_dict(self) -> list[dict[str, Any]]:
+    def to_dict(self) -> list[dict[str, Any]] | dict[str, Any]:
         """Return the skeletons as JSON-ready data, with their names."""
         return [{**skeleton.to_dict(), "name": name} for name, skeleton in self.items()]
 
@@ -57,7 +57,7 @@ class OneSkeleton(SkeletonList):
         """Its name."""
         return next(iter(self))
 
-    def to_dict(self) -> dict[str, Any]:  # type: ignore[override]  one, not a list
+    def to_dict(self) -> dict[str, Any]:
         """Return the skeleton as JSON-ready data."""
         return next(iter(self.values())).to_dict()
 

@@ -72,9 +72,9 @@ class Evaluation(Result):
         return f"Evaluation of {self.images} images of {what} ({self.task})"
 
     @property
-    def facts(self) -> Mapping[str, object]:
+    def summary(self) -> Mapping[str, object]:
         """The main score first, then as many others as there is room for."""
-        named = {score_text(name).title: summary(value) for name, value in self._ordered()}
+        named = {score_text(name).title: score_summary(value) for name, value in self._ordered()}
         some = dict([(name, text) for name, text in named.items() if text][:_SCORES])
         return {
             **some,
@@ -169,7 +169,7 @@ def score(
     )
 
 
-def summary(value: Any) -> str:  # noqa: ANN401  any JSON value
+def score_summary(value: Any) -> str:  # noqa: ANN401  any JSON value
     """Return a score in a few words: its mean with its interval, or the pooled one."""
     if isinstance(value, float):
         return number(value)
@@ -177,7 +177,11 @@ def summary(value: Any) -> str:  # noqa: ANN401  any JSON value
         return ""
     interval = value.get("ci95")
     text = number(value.get("mean", value.get("pooled")))
-    return f"{text} (95 % interval {number(interval[0])} to {number(interval[1])})" if interval else text
+    return (
+        f"{text} (95 % interval {number(interval[0])} to {number(interval[1])})"
+        if interval
+        else text
+    )
 
 
 def image_score(headline: str, rows: Sequence[dict[str, Any]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,15 @@ from segmentare.interfaces.machine import describe_machine, now
 from segmentare.interfaces.runs import read_split_parts
 from segmentare.loading import load
 from segmentare.prediction.predictor import Predictor
+from segmentare.result import Result
 
 TITLES = {"savedmodel": "SavedModel"}
 
 PARITY = "parity.json"  #: how an export was compared with its model
 
 
-@dataclass(frozen=True)
-class Export:
+@dataclass(frozen=True, repr=False)
+class Export(Result):
     """A finished export.
 
     Attributes:
@@ -47,6 +48,21 @@ class Export:
         """Return JSON-ready data."""
         rows = [{**asdict(row), "share_that_differs": row.share} for row in self.compared]
         return {"folder": str(self.folder), "megabytes": self.megabytes, "parity": rows}
+
+    @property
+    def title(self) -> str:
+        """Where it is."""
+        return f"Export {str(self.folder)!r} ({self.megabytes} MB)"
+
+    @property
+    def summary(self) -> Mapping[str, object]:
+        """What the comparisons found."""
+        return {row.computed: row.sentence() for row in self.compared}
+
+    def tables(self) -> Iterator[str]:
+        """Yield what the comparisons found."""
+        yield from (row.sentence() for row in self.compared)
+        yield f"Export: {self.folder} ({self.megabytes} MB)"
 
 
 def export(

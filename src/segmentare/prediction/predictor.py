@@ -61,13 +61,17 @@ class Predictor(Generic[A]):
     overlap: float = 0.25
     computed: str = ""
 
-    def predict(self, image: Image) -> A:
+    def predict(self, image: Image, reading: Reading | None = None) -> A:
         """Return what the image, of shape (H, W, C) and any size, shows.
+
+        Args:
+            image: The image.
+            reading: What `read` returned for it, where that is there already.
 
         Raises:
             ValueError: The image has other channels or another dtype than the model takes.
         """
-        return self.decode(self.read(image))
+        return self.decode(self.read(image) if reading is None else reading)
 
     def read(self, image: Image) -> Reading:
         """Run the network, and enlarge its maps to the image's size if the task needs that.
