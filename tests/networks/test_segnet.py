@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from segmentare.interfaces.listing import list_networks
+from segmentare import list_networks
 from segmentare.networks import NetworkSpec, build_network
 from segmentare.networks.decoders import SegNetDecoder
 from segmentare.networks.encoders import ResidualEncoder, SegNetEncoder, UNetEncoder, VGG16Encoder

@@ -117,7 +117,7 @@ def test_processes_end_with_the_one_that_started_them(number):
 def training(drawn, run):
     """Train with two processes without end, until the log is there."""
     words = ["train", drawn, "--out", run, *TRAIN, "--steps", 10**6, "--devices", 2]
-    with begun("-m", "segmentare.interfaces.cli", *words) as (first, others):
+    with begun("-m", "segmentare", *words) as (first, others):
         until = time.monotonic() + DEADLINE
         while not (run / "log.csv").is_file() and first.poll() is None and time.monotonic() < until:
             time.sleep(0.1)
@@ -153,7 +153,7 @@ def test_a_first_process_that_is_killed_ends_the_second(drawn, tmp_path, stopped
 def test_torchrun_ends_when_a_process_is_killed(drawn, tmp_path, victim):
     run = tmp_path / "run"
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "--"]
-    words = ["segmentare.interfaces.cli", "train", drawn, "--out", run, *TRAIN]
+    words = ["segmentare", "train", drawn, "--out", run, *TRAIN]
     with begun(*launcher, *words, "--steps", 10**6) as (first, others):
         until = time.monotonic() + DEADLINE
         while not (run / "log.csv").is_file() and first.poll() is None and time.monotonic() < until:
