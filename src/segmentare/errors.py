@@ -14,4 +14,13 @@ class MissingPackageError(ImportError):
 
 
 class BudgetError(ValueError):
-    """The time budget is too short for a training that could learn anything."""
+    """The time budget is too short for a training that could learn anything.
+
+    Args:
+        text: What is said.
+        needed: Seconds that would do.
+    """
+
+    def __init__(self, text: str, needed: float) -> None:
+        super().__init__(text)
+        self.needed = needed

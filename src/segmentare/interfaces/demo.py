@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
-from segmentare.interfaces.display import Display
+from segmentare.errors import BudgetError
+from segmentare.interfaces.display import Display, duration
 from segmentare.interfaces.evaluation import Evaluation
 from segmentare.interfaces.predicting import Outputs, predict
 from segmentare.interfaces.reporting import REPORT, score_run
@@ -62,7 +64,13 @@ def demo(
     # The drawn lesions are much like those that the shipped weights learned from: start afresh.
     start = "none" if data == out / "data" else "default"
     wishes = Wishes(budget=budget or (100.0 if task == "semantic" else 180.0), seed=seed)
-    run = train(data, out / "run", wishes, Options(task=task, start=start, overwrite=True), display)
+    options = Options(task=task, start=start, overwrite=True)
+    try:
+        run = train(data, out / "run", wishes, options, display)
+    except BudgetError as error:  # a demo ends with something to show, on a slow machine later
+        wishes = replace(wishes, budget=1.5 * error.needed)
+        display.warn(f"This machine is slow: the demo takes {duration(1.5 * error.needed)}.")
+        run = train(data, out / "run", wishes, options, display)
     command = f"segmentare demo --task {task} --out {shlex.quote(str(out))}"
     evaluation = score_run(run, command, display)
     if images[0] == new / "images":
