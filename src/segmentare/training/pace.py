@@ -148,6 +148,7 @@ class ByClock:
     progress: float = 0.0
     _paces: deque[float] = field(default_factory=lambda: deque(maxlen=5))
     _looked: tuple[int, float] | None = None  # step, and seconds of training, at the last look
+    _late: float | None = None  # second at which no time was left
     _judged_at: float | None = None  # seconds of training at the last validation
 
     def stand(self, step: int) -> Standing:
@@ -160,8 +161,12 @@ class ByClock:
         gone = trained / whole
         jump = max(_JUMP, 2 * usual / whole)
         self.progress = max(self.progress, min(gone, self.progress + jump))
-        cooling = self.progress < gone - 0.5 * _JUMP and now < self._end() + _OVERTIME * self.budget
-        over = step > 0 and left <= 0.5 * usual and not cooling
+        late = left <= 0.5 * usual
+        if late and self._late is None:
+            self._late = now
+        cooling = late and self.progress < gone - 0.5 * _JUMP
+        cooling = cooling and now < (self._late or now) + _OVERTIME * self.budget
+        over = step > 0 and late and not cooling
         steps = max(self.plan.steps, step + 1)
         if usual:
             steps = step if over else step + max(1, round(left / usual))
