@@ -329,7 +329,7 @@ def test_the_budget_becomes_steps(stopwatch, timed):
     stopwatch(float32=(0.5, 1.0))
     assert timed(100).steps == pytest.approx(180, abs=1)
     assert timed(100, spent=40).steps == pytest.approx(100, abs=1)
-    assert any("180 of 2 images are planned" in line for line in timed(100).reasons)
+    assert any(" of 2 images are planned, every" in line for line in timed(100).reasons)
     assert timed(None, steps=33).steps == 33
 
 
@@ -370,17 +370,17 @@ def test_a_budget_too_short_is_a_sentence_that_helps(stopwatch, timed, spent):
 def test_a_batch_becomes_smaller_before_a_budget_is_refused(stopwatch, timed):
     stopwatch(float32=(2.0, 1.0))
     plan = timed(100, batch=8)  # 45 steps of 8 images would be too few
-    assert (plan.batch, plan.steps) == (4, 90)
+    assert (plan.batch, plan.steps) == (4, pytest.approx(90, abs=1))
     assert "Batch: 4 instead of 8 images, to have more steps in time." in plan.reasons
     stopwatch(float32=(20.0, 1.0))
     plan = timed(100, batch=8)
-    assert (plan.batch, plan.steps) == (2, 18)
+    assert (plan.batch, plan.steps) == (2, pytest.approx(18, abs=1))
 
 
 def test_trial_steps_have_a_share_of_the_budget(monkeypatch, tmp_path):
     run, second, limits = tiny_training(tmp_path), [0.0], []
 
-    def try_steps(_, name, plan, batches, seconds):
+    def try_steps(_, name, _plan, _batches, seconds):
         second[0] += 8.0  # more than it may
         limits.append((name, seconds))
         return 0.5, 1.0
@@ -406,7 +406,8 @@ def test_a_machine_fifty_times_slower_gets_a_smaller_plan(start):
         batches.append(plan.batch)
         widths.append(plan.spec.width)
     assert areas == sorted(areas, reverse=True)
-    assert areas[-1] == 96 * 96
+    assert areas[0] > areas[1]
+    assert areas[-1] == 96 * 128
     assert batches == [8, 8, 4, 2]
     assert widths == [1.0, 1.0, 1.0, 0.5 if start == "none" else 1.0]
 

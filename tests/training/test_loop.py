@@ -296,11 +296,11 @@ def test_a_budget_is_kept_whatever_the_machine_does(tmp_path, steps, pause):
 
 
 def test_a_killed_run_with_a_budget_goes_on_with_its_schedule(tmp_path):
-    killed = on_a_clock(tmp_path, lambda second: 2.0, steps=60, budget=300.0)
+    killed = on_a_clock(tmp_path, lambda _: 2.0, steps=60, budget=300.0)
     watch(killed, 80, die)
     with pytest.raises(KilledError):
         list(killed.run())
-    resumed = on_a_clock(tmp_path, lambda second: 2.0, steps=60, budget=300.0)
+    resumed = on_a_clock(tmp_path, lambda _: 2.0, steps=60, budget=300.0)
     events = list(resumed.run(resume=True))
     assert 50 < events[0].step < 80  # saved once a minute
     assert events[0].learning_rate == pytest.approx(

@@ -46,15 +46,15 @@ def drive(step_seconds, budget=60.0, begin=5.0, validation=0.5, after=1.0, plann
 
 
 CASES = {
-    "as planned": lambda second, step: 0.25,
-    "slow from the start": lambda second, step: 2.5,
-    "fast from the start": lambda second, step: 0.01,
-    "ten times slower in the middle": lambda second, step: 0.25 if second < 30 else 2.5,
-    "ten times slower at the end": lambda second, step: 0.25 if second < 50 else 2.5,
-    "ten times faster in the middle": lambda second, step: 1.0 if second < 30 else 0.1,
-    "unsteady": lambda second, step: 2.0 if step % 3 == 0 else 0.1,
-    "stalls for a while": lambda second, step: 20.0 if step == 60 else 0.25,
-    "very few steps": lambda second, step: 9.0,
+    "as planned": lambda _, __: 0.25,
+    "slow from the start": lambda _, __: 2.5,
+    "fast from the start": lambda _, __: 0.01,
+    "ten times slower in the middle": lambda second, _: 0.25 if second < 30 else 2.5,
+    "ten times slower at the end": lambda second, _: 0.25 if second < 50 else 2.5,
+    "ten times faster in the middle": lambda second, _: 1.0 if second < 30 else 0.1,
+    "unsteady": lambda _, step: 2.0 if step % 3 == 0 else 0.1,
+    "stalls for a while": lambda _, step: 20.0 if step == 60 else 0.25,
+    "very few steps": lambda _, __: 9.0,
 }
 
 
@@ -81,7 +81,7 @@ def test_the_rate_follows_the_share_of_the_time_that_is_gone():
 
 
 def test_a_machine_that_stood_still_past_the_end_cools_down():
-    machine, rates, _, _ = drive(lambda second, step: 100.0 if step == 40 else 0.1)
+    machine, rates, _, _ = drive(lambda _, step: 100.0 if step == 40 else 0.1)
     assert rates[40] > 0.9
     assert rates[-1] < 0.05
     assert 5 <= len(rates) - 41 <= 20
@@ -89,20 +89,20 @@ def test_a_machine_that_stood_still_past_the_end_cools_down():
 
 
 def test_cooling_down_ends_when_it_takes_too_long():
-    machine, rates, _, _ = drive(lambda second, step: 0.1 if step < 40 else 100.0)
+    machine, rates, _, _ = drive(lambda _, step: 0.1 if step < 40 else 100.0)
     assert len(rates) <= 42
     assert machine.second < 10 + 200 + 4
 
 
 def test_validations_take_a_seventh_of_the_time_at_most():
-    machine, rates, _, judged = drive(lambda second, step: 0.25, validation=4.0, after=8.0)
+    machine, rates, _, judged = drive(lambda _, __: 0.25, validation=4.0, after=8.0)
     assert len(judged) * 4.0 <= (machine.second - 5) / 7 + 4.0
     assert machine.second + 8.0 <= 60
     assert rates[-1] < 0.05
 
 
 def test_what_follows_the_training_has_a_limit_too():
-    machine, rates, _, _ = drive(lambda second, step: 0.25, validation=0.5, after=1000.0)
+    machine, rates, _, _ = drive(lambda _, __: 0.25, validation=0.5, after=1000.0)
     assert machine.second == pytest.approx(0.67 * 60, abs=2)
     assert rates[-1] < 0.05
 
