@@ -47,7 +47,7 @@ from segmentare.wishes import Wishes
 PLAN, RUN = "plan.json", "run.json"
 _FEWEST, _LOOKED_AT = 20, 200  # images that the plan looks at
 _VALIDATED = 0.05  # share of the budget that a validation may take
-_TUNED, _SCORED_AS = 1.5, 3.0  # times of an image in validation that tuning and scoring it take
+_TUNED, _SCORED_AS = 1.5, 6.0  # times of an image in validation that tuning and scoring it take
 _SCORED = ("scores.json", "report.html")  # what is written when a run is scored
 
 
