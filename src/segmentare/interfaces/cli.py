@@ -235,7 +235,7 @@ def _train(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--devices",
         type=int,
         metavar="N",
-        help="train with N processes: one per GPU, or sharing the cores (1, or torchrun's)",
+        help="train on N GPUs of this machine (1, or what torchrun started)",
     )
     command.add_argument("--skip-broken", action="store_true", help="leave unusable images out")
     command.add_argument("--resume", action="store_true", help="go on with a run that was stopped")

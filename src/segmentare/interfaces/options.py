@@ -43,7 +43,7 @@ class TrainOptions(TypedDict, total=False):
         by: Label column that all parts get their share of.
         groups: Column, or pattern on names, of what never lies in two parts.
         allow_duplicates: Accept the same image in two parts.
-        devices: Processes that train together (1, or what `torchrun` started).
+        devices: GPUs to train on (1, or what `torchrun` started).
         skip_broken: Leave unusable images out.
         resume: Go on with a run that was stopped.
         overwrite: Replace the run in `out`.

@@ -30,8 +30,8 @@ class Options:
         skeleton: Keypoints that people shall have; `None` keeps theirs.
         framework: `torch`, `tensorflow`, or `auto`: PyTorch where it is installed, else TensorFlow;
             a resumed run goes on in its own.
-        devices: Processes on this machine that train together, one per GPU where there are GPUs;
-            `None`: as many as `torchrun` started, else one.
+        devices: GPUs of this machine to train on; `None`: as many processes as `torchrun` started,
+            else one.
     """
 
     task: str = "semantic"
