@@ -12,9 +12,9 @@ from segmentare.errors import ModelError
 from segmentare.frameworks import AUTO, FRAMEWORKS, choose_framework
 from segmentare.plan import Plan
 from segmentare.training.engine import Engine
-from segmentare.training.processes import LAUNCHED, Processes
+from segmentare.training.processes import Processes
 
-_WORKER = "segmentare.interfaces.working"  # what further processes run
+_SEVERAL = "WORLD_SIZE"  # a variable that whatever starts several processes sets in each
 
 
 def load_engine(framework: str) -> Any:  # noqa: ANN401  a class that is an `Engine`
@@ -29,25 +29,28 @@ def load_engine(framework: str) -> Any:  # noqa: ANN401  a class that is an `Eng
 
 
 @contextmanager
-def processes_for(devices: int | None) -> Iterator[Processes]:
-    """Train with several processes, if that is wanted or `torchrun` started several.
+def processes_for(devices: int | None, framework: str) -> Iterator[Processes]:
+    """Train on several GPUs if that is wanted, or with the processes that `torchrun` started.
 
     Args:
-        devices: How many on this machine; `None`: as many as were started, else one.
+        devices: How many GPUs of this machine; `None`: as many processes as were started, else one.
+        framework: `torch` or `tensorflow`.
 
     Raises:
-        MissingPackageError: There shall be several, and PyTorch is not installed.
         ValueError: There cannot be so many.
-        ChildProcessError: Another process ended too early.
-        SystemExit: In all processes but the first, when they are done or something failed.
+        SystemExit: In all processes but the first, at the end of the training.
     """
-    if devices in {None, 1} and LAUNCHED not in os.environ:
+    if devices in {None, 1} and int(os.environ.get(_SEVERAL, "1")) == 1:
         yield Processes()
         return
-    choose_framework("torch")
+    if framework != "torch":
+        raise ValueError(
+            "Only PyTorch trains with several processes; got the framework "
+            f"{framework!r}. Leave out devices, or take the framework 'torch'."
+        )
     from segmentare.training.torch_processes import together
 
-    with together(devices, _WORKER) as processes:
+    with together(devices) as processes:
         yield processes
 
 

@@ -100,8 +100,7 @@ class Training:
             ModelError: The loss is no longer a number, or the state does not fit.
         """
         engine = self.engine
-        with self.processes.waiting():
-            engine.begin(self.plan)
+        engine.begin(self.plan)
         facts: dict[str, Any] = {
             "step": 0,
             "steps": self.plan.steps,
@@ -113,16 +112,16 @@ class Training:
         step, steps = int(facts["step"]), int(facts["steps"])
         began, losses = time.perf_counter() - float(facts["seconds"]), []
         pace_from, saved = (step, time.perf_counter()), time.perf_counter()
-        while step < steps and not self._agree():
+        while step < steps and not self._agree(step):
             rate = self.plan.rate(step / steps)
             with self._timed("data"):
                 loaded = engine.load(self.processes.part(self.batches, step))
-            with self._timed("step"), self.processes.waiting():
+            with self._timed("step"):
                 losses.append(engine.step(loaded, rate))
             self.step = step = step + 1
             with self._timed("average"):
                 engine.average(decay_at(self.plan.ema, step))
-            self._agree()
+            self._agree(step)
             if step % _LOG_EVERY and step < steps and not self._due(step, steps):
                 continue
             mean = self._mean(losses, step)
@@ -164,9 +163,10 @@ class Training:
             raise ModelError(_DIVERGED.format("The loss must stay a number", step, f"it is {mean}"))
         return mean
 
-    def _agree(self) -> bool:
-        """Tell whether any process was told to stop."""
-        self._ends = self.processes.any(self.stop)
+    def _agree(self, step: int) -> bool:
+        """Tell whether to stop; several processes ask each other at every look at the loss only."""
+        if self.processes.count == 1 or step % _LOG_EVERY == 0:
+            self._ends = self.processes.any(self.stop)
         return self._ends
 
     def _due(self, step: int, steps: int) -> bool:
@@ -181,21 +181,20 @@ class Training:
             text = _DIVERGED.format("The weights must stay numbers", step, "they are not")
             raise ModelError(text)
         self._judged += 1
-        score = self.processes.decide(lambda: self._score(averaged))
+        score = None
+        if self.validate is not None:
+            score = self.processes.share(self.validate(self.engine.maps_of(averaged)))
         better = score is None or score > self.best_score
         if better:
             self.best_score = -math.inf if score is None else score
             self.best = averaged
         return score, better
 
-    def _score(self, averaged: Arrays) -> float | None:
-        return None if self.validate is None else self.validate(self.engine.maps_of(averaged))
-
     def _replan(self, step: int, steps: int, seconds: float, pace: tuple[int, float]) -> int:
         """Correct the number of steps to what the machine really does in the time left."""
         per_step = (time.perf_counter() - pace[1]) / max(step - pace[0], 1)
         left = float(self.plan.budget or 0) * _RESERVE - seconds
-        possible = self.processes.decide(lambda: step + max(int(left / per_step), 0))
+        possible = self.processes.share(step + max(int(left / per_step), 0))
         if abs(possible - steps) > 0.02 * steps:
             steps = possible
         # Validations that a shorter plan jumped over are not made up for.
@@ -203,7 +202,7 @@ class Training:
         return steps
 
     def _save(self, facts: dict[str, Any]) -> None:
-        if self.engine.leader:
+        if self.processes.first:
             from segmentare.checkpoint import write_bytes
 
             # First, for a state may be older than the best weights, but never know of better ones.

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -27,11 +26,10 @@ from segmentare.plan import Plan
 from segmentare.tasks.base import Head
 from segmentare.training import trials
 from segmentare.training.engine import MapsFunction
-from segmentare.training.joint import joint_sum
-from segmentare.training.losses import own, total_loss
+from segmentare.training.losses import total_loss
 from segmentare.training.start import started
 from segmentare.training.state import under
-from segmentare.training.torch_processes import TorchProcesses, hush
+from segmentare.training.torch_processes import is_shared, make_fabric
 
 Loaded = tuple[Tensor, dict[str, Tensor]]
 
@@ -49,8 +47,6 @@ class TorchEngine:
         torch.manual_seed(seed)
         self.spec = spec
         self.network: Network = channels_last(build_network(spec, heads))
-        self.leader = True
-        self.processes: TorchProcesses | None = None  #: who else trains this network
         self._heads = heads
 
     @staticmethod
@@ -115,16 +111,19 @@ class TorchEngine:
     def begin(self, plan: Plan) -> None:
         """Set Fabric, the optimizer and the average up."""
         self._plan = plan
-        self._fabric = _fabric(plan, self.processes)
+        self._fabric = make_fabric(
+            "bf16-mixed" if plan.precision == "bfloat16" else "32-true",
+            unused=plan.spec.encoder == "hf",
+        )
         self._fabric.launch()
         # Now, for average and optimizer follow the tensors that are there when they are made.
         self._fabric.to_device(self.network)
-        self.leader = bool(self._fabric.is_global_zero)
         self._average = copy.deepcopy(self.network).eval().requires_grad_(requires_grad=False)
         self._optimizer = _optimizer(self.network, plan)
         self._ema = Ema(self.network)
-        joined = self.processes.join(self.network) if self.processes else self.network
-        self._wrapped, self._stepper = self._fabric.setup(joined, self._optimizer)
+        if is_shared() and self._fabric.device.type == "cuda":  # in place; there is none for CPUs
+            nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
+        self._wrapped, self._stepper = self._fabric.setup(self.network, self._optimizer)
         self._wrapped.train()
 
     def load(self, batch: Batch) -> Loaded:
@@ -139,8 +138,7 @@ class TorchEngine:
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         images, targets = loaded
-        joint = joint_sum if self.processes else own
-        loss = total_loss(self._wrapped(images), targets, self._heads, self._plan.loss, joint)
+        loss = total_loss(self._wrapped(images), targets, self._heads, self._plan.loss)
         self._stepper.zero_grad()
         self._fabric.backward(loss)
         self._stepper.step()
@@ -232,14 +230,6 @@ def to_tensor(images: NDArray[Any], *, channels_last: bool) -> Tensor:
     """Return (N, H, W, C) images as an (N, C, H, W) tensor; channels_last costs no copy."""
     tensor = torch.from_numpy(images).permute(0, 3, 1, 2)
     return tensor if channels_last else tensor.contiguous()
-
-
-def _fabric(plan: Plan, processes: TorchProcesses | None) -> Fabric:
-    precision: Any = "bf16-mixed" if plan.precision == "bfloat16" else "32-true"
-    if processes:
-        return processes.fabric(precision, unused=plan.spec.encoder == "hf")
-    hush()
-    return Fabric(accelerator="auto", devices=1, precision=precision)
 
 
 def _optimizer(network: Network, plan: Plan) -> torch.optim.Optimizer:
