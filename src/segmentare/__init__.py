@@ -39,7 +39,7 @@ _HOMES = {
     "Network": "networks.network",
     "NetworkSpec": "architecture",
     "build_network": "networks.network",
-    "load": "engines.loading",
+    "load": "interfaces.model",
     "bench": "interfaces.api",
     "check": "interfaces.api",
     "compare": "interfaces.api",

@@ -110,8 +110,8 @@ class Prediction(Found):
         ending = next((end for end in ENDINGS if path.name.lower().endswith(end)), None)
         if ending is None:
             raise ValueError(
-                f"The name of a saved prediction must end in one of {', '.join(ENDINGS)}; "
-                f"got {path.name!r}."
+                f"The name of a saved prediction must end in one of "
+                f"{', '.join(sorted(ENDINGS, key=len))}; got {path.name!r}."
             )
         if path.exists() and not overwrite:  # before the work, not after it
             raise FileExistsError(

@@ -30,11 +30,13 @@ def found_lines(found: Annotation, categories: Categories) -> list[str]:
     if isinstance(found, Poses):
         points = found.keypoints[..., 2]
         known = f"{int((points > 0).sum())} of {points.size} keypoints of {found.skeleton.name}"
-        lines.append(f"{len(found)} people" + (f", {known} found" if len(found) else ""))
+        people = "1 person" if len(found) == 1 else f"{len(found)} people"
+        lines.append(people + f", {known} found" * bool(len(found)))
     entries = [] if masks is None else describe(masks, categories, "")["categories"].items()
     seen = sorted(((n, e) for n, e in entries if e["area_px"]), key=lambda pair: -pair[1]["share"])
     for name, entry in seen[:_NAMED]:
-        objects = f"{entry['objects']} objects, " if entry.get("objects") else ""
+        count = entry.get("objects", 0)
+        objects = f"{count} object{'s' * (count > 1)}, " if count else ""
         lines.append(f"{name}: {objects}{100 * entry['share']:.1f} % of the pixels")
     if len(seen) > _NAMED:
         lines.append(f"and {len(seen) - _NAMED} more categories")
