@@ -6,7 +6,7 @@
     run = segmentare.train("photos", "run", budget="10m")
     run.evaluation.scores["dice"]                       # on images that it never saw
     model = segmentare.load("run")
-    mask = model.predict(segmentare.read_image("new.jpg")).category
+    model.predict("new.jpg").save("new.png")            # or .overlay(), .category, .to_frame()
 
 Names are imported when they are first used, so `import segmentare` takes no time.
 """

@@ -142,9 +142,14 @@ class Prediction(Found):
             raise MissingPackageError(
                 "A data frame needs the package pandas: pip install pandas"
             ) from error
-        text = io.StringIO(self._table)
-        names = {"image": str, "category": str, "keypoint": str}
-        return pd.read_csv(text, dtype=names, keep_default_na=False, na_values={"score": [""]})
+        names = ("image", "category", "keypoint")  # one may be "NA", or "007"
+        numbers = set(self._table.partition("\n")[0].split(",")).difference(names)
+        return pd.read_csv(
+            io.StringIO(self._table),
+            dtype=dict.fromkeys(names, str),
+            keep_default_na=False,
+            na_values={name: [""] for name in numbers},
+        )
 
     def __repr__(self) -> str:
         height, width = self.size
