@@ -149,7 +149,7 @@ def main() -> None:
     heads = tuple(
         Head(name, b.task.heads[0].channels, b.task.heads[0].kind) for name, b in data.items()
     )
-    spec = NetworkSpec(width=options.width)
+    spec = NetworkSpec(encoder="resnet", width=options.width)
     network = build_network(spec, heads).to(device, memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.02, foreach=True)
     ema = Ema(network)

@@ -250,7 +250,7 @@ def test_most_images_decide_on_channels():
 
 
 def test_wishes_are_respected():
-    spec = NetworkSpec(width=0.25)
+    spec = NetworkSpec(encoder="resnet", width=0.25)
     plan = plan_of(
         disks((288, 384)),
         size=(96, 160),
