@@ -59,10 +59,8 @@ def demo(
         images = [new / "images"]
     else:
         images = [Path(data)]
-    # The drawn lesions are much like those that the shipped weights learned from: start afresh.
-    start = "none" if data == out / "data" else "default"
     wishes = Wishes(budget=budget or (100.0 if task == "semantic" else 180.0), seed=seed)
-    run = train(data, out / "run", wishes, Options(task=task, start=start, overwrite=True), display)
+    run = train(data, out / "run", wishes, Options(task=task, overwrite=True), display)
     command = f"segmentare demo --task {task} --out {shlex.quote(str(out))}"
     evaluation = score_run(run, command, display)
     if images[0] == new / "images":
