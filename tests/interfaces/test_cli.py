@@ -141,7 +141,7 @@ def test_the_demo_goes_the_whole_way(run_cli, monkeypatch, tmp_path):
 
     def wishes(budget, seed):
         assert (budget, seed) == (60.0, 2)
-        spec = NetworkSpec(width=0.125)
+        spec = NetworkSpec(encoder="resnet", width=0.125)
         return Wishes(steps=4, size=(32, 32), batch=2, precision="float32", spec=spec, seed=seed)
 
     monkeypatch.setattr(demo, "Wishes", wishes)

@@ -93,7 +93,7 @@ def test_masks_of_categories_are_no_objects(refused, photos, tmp_path):
 def test_the_demo_draws_what_the_task_needs(task, monkeypatch, run_cli, tmp_path):
     def wishes(budget, seed):
         assert budget == 180
-        spec = NetworkSpec(width=0.125)
+        spec = NetworkSpec(encoder="resnet", width=0.125)
         return Wishes(
             steps=4, size=(32, 32), batch=2, precision="float32", spec=spec, width=0.125, seed=seed
         )
