@@ -89,8 +89,8 @@ def test_masks_of_categories_are_no_objects(refused, photos, tmp_path):
 
 
 def test_the_demo_draws_what_the_task_needs(task, monkeypatch, run_cli, tmp_path):
-    def tiny(*words, budget, start, **options):
-        assert (budget, start) == ("3m", "none")
+    def tiny(*words, budget, **options):
+        assert budget == "3m"
         return train(*words, **{**TINY, **options})
 
     monkeypatch.setattr("segmentare.commands.demo.train", tiny)

@@ -109,7 +109,7 @@ def test_a_step_of_training_sees_the_same_gradients_and_statistics(name):
 
 
 def test_fresh_weights_are_distributed_alike():
-    spec = in_torch.NetworkSpec(width=0.5)
+    spec = in_torch.NetworkSpec(encoder="resnet", width=0.5)
     torch.manual_seed(3)
     theirs = torch_inference.to_arrays(in_torch.build_network(spec, HEADS))
     ours = to_arrays(in_keras.build_network(spec, HEADS, seed=3))

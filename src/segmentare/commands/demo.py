@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,23 +64,22 @@ def demo(
     if drawn:
         _draw(out / "data", task, _IMAGES, seed, display)
         _draw(new, task, _NEW, seed + 1_000_000, display)
-    start_training = functools.partial(
+    budget = budget or ("100s" if task == "semantic" else "3m")
+    attempt = partial(
         train,
         out / "data" if data is None else data,
         out / "run",
         task=task,
-        # The drawn lesions resemble what the shipped weights learned from: start from nothing.
-        start="none" if drawn else "default",
         overwrite=True,
         seed=seed,
         quiet=quiet,
     )
     try:
-        run = start_training(budget=budget or ("100s" if task == "semantic" else "3m"))
+        run = attempt(budget=budget)
     except BudgetError as error:  # a demo ends with something to show, on a slow machine later
         enough = 1.5 * error.needed
         display.warn(f"This machine is slow: the demo takes {duration(enough)}.")
-        run = start_training(budget=enough)
+        run = attempt(budget=enough)
     if drawn:
         sure = task != "pose"  # skeletons have no probability of pixels
         masks, images = out / "masks", new / "images"

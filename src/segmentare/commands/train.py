@@ -168,7 +168,7 @@ def train(
         seed (N): Seed of the split, the weights and the batches.
         framework: PyTorch or TensorFlow; with auto whichever is installed.
         precision: Precision of the numbers; left out, the faster one by a short trial.
-        devices (N): Number of processes that train together.
+        devices (N): Number of GPUs of this machine; left out, one, or what `torchrun` started.
 
         [the data and its split]
         val (SHARE): Share of the images that the best weights and thresholds are chosen on.

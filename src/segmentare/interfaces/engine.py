@@ -12,10 +12,11 @@ from segmentare.errors import ModelError
 from segmentare.frameworks import AUTO, FRAMEWORKS, choose_framework
 from segmentare.plan import Plan
 from segmentare.training.engine import Engine
-from segmentare.training.processes import LAUNCHED, Processes
+from segmentare.training.processes import Processes
+from segmentare.training.start import say_rules
 
+_SEVERAL = "WORLD_SIZE"  # a variable that whatever starts several processes sets in each
 _SPINS = "1000"  # of a waiting thread before it sleeps: some microseconds
-_WORKER = "segmentare.interfaces.working"  # what further processes run
 
 
 def load_engine(framework: str) -> Any:  # noqa: ANN401  a class that is an `Engine`
@@ -37,25 +38,28 @@ def load_engine(framework: str) -> Any:  # noqa: ANN401  a class that is an `Eng
 
 
 @contextmanager
-def processes_for(devices: int | None) -> Iterator[Processes]:
-    """Train with several processes, if that is wanted or `torchrun` started several.
+def processes_for(devices: int | None, framework: str) -> Iterator[Processes]:
+    """Train on several GPUs if that is wanted, or with the processes that `torchrun` started.
 
     Args:
-        devices: How many on this machine; `None`: as many as were started, else one.
+        devices: How many GPUs of this machine; `None`: as many processes as were started, else one.
+        framework: `torch` or `tensorflow`.
 
     Raises:
-        MissingPackageError: There shall be several, and PyTorch is not installed.
         ValueError: There cannot be so many.
-        ChildProcessError: Another process ended too early.
-        SystemExit: In all processes but the first, when they are done or something failed.
+        SystemExit: In all processes but the first, at the end of the training.
     """
-    if devices in {None, 1} and LAUNCHED not in os.environ:
+    if devices in {None, 1} and int(os.environ.get(_SEVERAL, "1")) == 1:
         yield Processes()
         return
-    choose_framework("torch")
+    if framework != "torch":
+        raise ValueError(
+            "Only PyTorch trains with several processes; got the framework "
+            f"{framework!r}. Leave out devices, or take the framework 'torch'."
+        )
     from segmentare.training.torch_processes import together
 
-    with together(devices, _WORKER) as processes:
+    with together(devices) as processes:
         yield processes
 
 
@@ -86,4 +90,6 @@ def started(engine: Engine, plan: Plan) -> Plan:
     if plan.start in ("", "none"):
         return replace(plan, start="")
     name, line = engine.start_from(plan.start)
-    return replace(plan, start=name, reasons=(*plan.reasons, line))
+    plan = replace(plan, start=name, reasons=(*plan.reasons, line))
+    rules = say_rules(plan)
+    return replace(plan, reasons=(*plan.reasons, rules)) if rules else plan

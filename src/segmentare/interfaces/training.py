@@ -9,8 +9,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -125,91 +124,78 @@ def train(
         ModelError: There is nothing to resume, or starting weights do not fit.
         FileExistsError: `out` holds a run and neither `resume` nor `overwrite` is set.
         MissingPackageError: The framework, or any, is not installed.
-        ChildProcessError: One of several processes ended too early.
         SystemExit: In all processes but the first, at the end of the training.
     """
-    options = options or Options()
-    wanted = (Path(data), Path(out), wishes or Wishes(), options)
-    with processes_for(options.devices) as processes:
-        return train_with(processes, wanted, display)
+    wanted = _Wanted(Path(data), Path(out), wishes or Wishes(), options or Options())
+    _check(wanted)
+    earlier = _read_plan(wanted.out / PLAN) if wanted.options.resume else None
+    framework = framework_of(wanted.options.framework, earlier)
+    with processes_for(wanted.options.devices, framework) as processes:
+        if display is None or not processes.first:
+            display = Display(quiet=True)
+        return _train(wanted, earlier, framework, processes, display)
 
 
-def train_with(
+@dataclass(frozen=True)
+class _Wanted:
+    """What a training is told, and when it began."""
+
+    data: Path
+    out: Path
+    wishes: Wishes
+    options: Options
+    began: float = field(default_factory=time.perf_counter)
+
+
+def _train(
+    wanted: _Wanted,
+    earlier: Plan | None,
+    framework: str,
     processes: Processes,
-    wanted: tuple[Path, Path, Wishes, Options] | None = None,
-    display: Display | None = None,
+    display: Display,
 ) -> Trained:
-    """Train with the processes that there are.
-
-    Args:
-        processes: All of them must call this function; it returns in the first one only.
-        wanted: Data, folder of the run, wishes and options; those of the first process count.
-        display: Where progress is shown; only that of the first process is used.
-
-    Raises:
-        ValueError: Nothing is wanted.
-    """
-    began = time.perf_counter()
-    wanted = processes.decide(lambda: wanted)
-    if wanted is None:
-        raise ValueError("The first process must say what shall be trained; it said nothing.")
-    data, out, wishes, options = wanted
-    display = display if display and processes.first else Display(quiet=True)
-    processes.decide(lambda: _check_folder(out, options))
-    if wishes.code and options.task not in {"instance", "pose"}:
-        raise ValueError(
-            f"--code is of the tasks instance and pose; got it with the task '{options.task}'. "
-            "Leave it out, or add --task instance."
-        )
-    earlier = processes.decide(lambda: _read_plan(out / PLAN) if options.resume else None)
-    framework = processes.decide(lambda: framework_of(options.framework, earlier))
-    engine_of = load_engine(framework)
-    dataset = open_as(data, options.reader, options.task, _skeleton(earlier, options))
+    """Train as one of the processes that train together, from the dataset to the model folder."""
+    out, options, began = wanted.out, wanted.options, wanted.began
+    dataset = open_as(wanted.data, options.reader, options.task, _skeleton(earlier, options))
     display.say(f"Data: {dataset.layout}")
     loaded = load(dataset, dataset.records, display)
     _check_data(dataset, loaded, options, display)
     before = out if options.resume else None
-    parts = processes.decide(
-        partial(choose_parts, dataset, loaded, options.splitting, display, before)
-    )
-    options = replace(options, framework=framework)
-    made = partial(_first_plan, dataset, loaded, parts, wishes, options, began)
-    plan = earlier or processes.decide(made)
-    plan = processes.fit(plan, wishes.batch)
-    task = plan.task
-    engine = engine_of(plan.spec, task.heads, plan.seed)
-    if not options.resume:  # the state holds all weights, and what they started from may be gone
+    parts = choose_parts(dataset, loaded, options.splitting, display, before)
+    plan = earlier or processes.share(_first_plan(dataset, loaded, parts, wanted, framework))
+    plan = processes.fit(plan, wanted.wishes.batch)
+    engine = load_engine(framework)(plan.spec, plan.task.heads, plan.seed)
+    if earlier is None:  # the state holds all weights, and what they started from may be gone
         plan = started(engine, plan)
-    samples = _prepared(dataset, loaded, parts, plan, display)
+    samples, validation = _prepared(dataset, loaded, parts, plan, display)
     batches = Batches(
-        samples[0],
-        task,
+        samples,
+        plan.task,
         plan.preprocessing,
         plan.augmentation,
         plan.batch,
         plan.spec.stride,
         plan.seed,
     )
-    if not options.resume:
-        mine, gone = processes.share(batches), time.perf_counter() - began
+    if earlier is None:
+        mine, gone = processes.smaller(batches), time.perf_counter() - began
         # Several processes share a batch out evenly, so it stays.
+        wishes = wanted.wishes
         asked = wishes if processes.count == 1 else replace(wishes, batch=plan.batch)
-        plan = processes.decide(partial(time_plan, plan, mine, engine, gone, asked))
+        plan = processes.share(time_plan(plan, mine, engine, gone, asked))
         batches = replace(batches, batch=plan.batch)
         if processes.first:
             _write_plan(out, plan, parts, loaded, options.start)
     for line in plan.reasons:
         display.say(line)
-    del loaded, made
+    del loaded
     training = Training(plan, engine, batches, None, out)
-    validation = _validate(training, samples[1], len(parts.test))
-    processes.lead(engine)
+    chosen = _validate(training, validation, len(parts.test))
     training.processes, training.spent = processes, time.perf_counter() - began
     with stop_on_signal(training, display):
-        log = Log(out, plan, task.headline) if processes.first else None
-        stopped = _run(training, log, display, resume=options.resume)
+        stopped = _run(training, display, resume=options.resume)
         processes.leave()
-        run = _finish(training, dataset, parts, validation.chosen(), began, stopped=stopped)
+        run = _finish(training, dataset, parts, chosen.chosen(), began, stopped=stopped)
     for line in run.facts["warnings"]:
         display.warn(line)
     return run
@@ -219,21 +205,21 @@ def _first_plan(
     dataset: FileDataset,
     loaded: Loaded,
     parts: Parts,
-    wishes: Wishes,
-    options: Options,
-    began: float,
+    wanted: _Wanted,
+    framework: str,
 ) -> Plan:
+    wishes, options = wanted.wishes, wanted.options
     task = TASKS[options.task].from_categories(dataset.categories, dataset.skeleton)
     budget = math.inf if wishes.steps else wishes.budget or math.inf
-    speed, read = USUAL_SPEED, time.perf_counter() - began
+    speed, read = USUAL_SPEED, time.perf_counter() - wanted.began
     if wishes.steps is None:
-        speed = load_engine(options.framework).speed(wishes.spec, task.heads, TRIAL_SHARE * budget)
+        speed = load_engine(framework).speed(wishes.spec, task.heads, TRIAL_SHARE * budget)
     # To look at an image takes about as long as to read it.
     most = len(loaded.contents) * 0.1 * budget / max(read, 1e-9)
     some = _some(loaded, parts.train, round(min(max(most, _FEWEST), _LOOKED_AT)))
-    spent = time.perf_counter() - began
+    spent = time.perf_counter() - wanted.began
     plan = make_plan(some, len(parts.train), task, wishes, options.start, speed, spent)
-    return replace(plan, framework=options.framework)
+    return replace(plan, framework=framework)
 
 
 def _write_plan(out: Path, plan: Plan, parts: Parts, loaded: Loaded, start: str) -> None:
@@ -246,9 +232,16 @@ def _write_plan(out: Path, plan: Plan, parts: Parts, loaded: Loaded, start: str)
     write_split_file(out, parts.by_part(), loaded.contents, parts.how, seen)
 
 
-def _check_folder(out: Path, options: Options) -> None:
+def _check(wanted: _Wanted) -> None:
+    """Refuse what can be told without reading the data."""
+    out, options = wanted.out, wanted.options
     if options.task not in TASKS:
         raise ValueError(f"The task must be one of {', '.join(TASKS)}; got {options.task!r}.")
+    if wanted.wishes.code and options.task not in {"instance", "pose"}:
+        raise ValueError(
+            f"--code is of the tasks instance and pose; got it with the task '{options.task}'. "
+            "Leave it out, or add --task instance."
+        )
     if options.resume:
         if not (out / PLAN).is_file() or not (out / STATE).is_file():
             raise ModelError(
@@ -356,8 +349,10 @@ def _validate(training: Training, samples: list[Sample[Any]], tests: int) -> Val
     return validation
 
 
-def _run(training: Training, log: Log | None, display: Display, *, resume: bool) -> bool:
+def _run(training: Training, display: Display, *, resume: bool) -> bool:
     """Run the loop under a progress bar; return whether it was stopped by Ctrl-C."""
+    first = training.processes.first
+    log = Log(training.folder, training.plan, training.plan.task.headline) if first else None
     began, name = time.perf_counter() - training.spent, training.plan.task.headline
     with display.bar("Training", training.plan.steps) as bar:
         note = ""

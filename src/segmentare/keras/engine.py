@@ -43,7 +43,6 @@ class KerasEngine:
 
     def __init__(self, spec: NetworkSpec, heads: tuple[Head, ...], seed: int) -> None:
         self.spec = spec
-        self.leader = True
         self._heads = heads
         self._fresh = to_arrays(build_network(spec, heads, seed=seed))
         self._tried: dict[str, tuple[Plan, Stepper]] = {}

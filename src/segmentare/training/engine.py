@@ -26,11 +26,9 @@ class Engine(Protocol):
 
     Attributes:
         spec: What the network was built from.
-        leader: True in the one process that writes files.
     """
 
     spec: NetworkSpec
-    leader: bool
 
     @staticmethod
     def speed(spec: NetworkSpec, heads: tuple[Head, ...], seconds: float = math.inf) -> float:

@@ -103,8 +103,7 @@ class Training:
             ModelError: The loss is no longer a number, or the state does not fit.
         """
         engine, began = self.engine, self.now() - self.spent
-        with self.processes.waiting():
-            engine.begin(self.plan)
+        engine.begin(self.plan)
         facts: dict[str, Any] = {}
         if resume:
             facts = self._recall()
@@ -118,7 +117,7 @@ class Training:
             rate = self.plan.rate(at.progress)
             with self._timed("data"):
                 loaded = engine.load(self.processes.part(self.batches, step))
-            with self._timed("step"), self.processes.waiting():
+            with self._timed("step"):
                 losses.append(engine.step(loaded, rate))
             self.step = step = step + 1
             with self._timed("average"):
@@ -153,7 +152,7 @@ class Training:
 
     def _stand(self, pace: Pace) -> Standing:
         """Return where all processes stand, by the clock of the first."""
-        return self.processes.decide(lambda: pace.stand(self.step))
+        return self.processes.share(pace.stand(self.step))
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
@@ -179,18 +178,17 @@ class Training:
         if not all(np.isfinite(array).all() for array in averaged.values()):
             text = _DIVERGED.format("The weights must stay numbers", step, "they are not")
             raise ModelError(text)
-        score = self.processes.decide(lambda: self._score(averaged))
+        score = None
+        if self.validate is not None:
+            score = self.processes.share(self.validate(self.engine.maps_of(averaged)))
         better = score is None or score > self.best_score
         if better:
             self.best_score = -math.inf if score is None else score
             self.best = averaged
         return score, better
 
-    def _score(self, averaged: Arrays) -> float | None:
-        return None if self.validate is None else self.validate(self.engine.maps_of(averaged))
-
     def _save(self, facts: dict[str, Any]) -> None:
-        if self.engine.leader:
+        if self.processes.first:
             from segmentare.checkpoint import write_bytes
 
             # First, for a state may be older than the best weights, but never know of better ones.

@@ -2,9 +2,6 @@
 
 Every target may hold NaN, "no opinion": such a cell adds nothing to any loss and gets no gradient.
 Logits are computed in float32 whatever the precision of the network.
-
-Where several processes share a batch, sums over it are sums over all of them: `joint` is the
-function that adds them up.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,17 +13,8 @@ from torch.nn import functional
 from segmentare.plan import LossSettings
 from segmentare.tasks.base import Head
 
-Joint = Callable[[Tensor], Tensor]
 
-
-def own(part: Tensor) -> Tensor:
-    """Return the sum over the one process that there is."""
-    return part
-
-
-def binary_loss(
-    logits: Tensor, target: Tensor, settings: LossSettings, joint: Joint = own
-) -> Tensor:
+def binary_loss(logits: Tensor, target: Tensor, settings: LossSettings) -> Tensor:
     """Binary cross-entropy over the pixels plus soft Dice per image.
 
     Sources: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017; Milletari et al.,
@@ -36,7 +24,6 @@ def binary_loss(
         logits: (N, C, H, W), before the sigmoid.
         target: The same shape, 0 to 1, NaN where nobody knows.
         settings: Weights of the parts.
-        joint: Adds up a tensor over the processes that share the batch.
 
     Returns:
         One number.
@@ -51,16 +38,14 @@ def binary_loss(
     if settings.category_weights is not None:
         background, foreground = settings.category_weights
         weight = weight * (background + (foreground - background) * target)
-    loss = settings.cross_entropy * _ratio(entropy * weight, weight, joint)
+    loss = settings.cross_entropy * _ratio(entropy * weight, weight)
     if settings.dice:
         probability = torch.sigmoid(logits) * known
         loss = loss + settings.dice * _dice(probability, target, dimensions=(2, 3))
     return loss
 
 
-def classes_loss(
-    logits: Tensor, target: Tensor, settings: LossSettings, joint: Joint = own
-) -> Tensor:
+def classes_loss(logits: Tensor, target: Tensor, settings: LossSettings) -> Tensor:
     """Cross-entropy over pixels and categories plus soft Dice per category of the batch.
 
     The Dice of a category pools the batch: most images lack most categories, and the Dice of an
@@ -70,7 +55,6 @@ def classes_loss(
         logits: (N, C, H, W), before the softmax.
         target: (N, 1, H, W), category ids, NaN where nobody knows.
         settings: Weights of the parts.
-        joint: Adds up a tensor over the processes that share the batch.
 
     Returns:
         One number.
@@ -85,40 +69,35 @@ def classes_loss(
     if settings.category_weights is not None:
         table = logits.new_tensor(settings.category_weights)
         weight = weight * table[ids]
-    loss = settings.cross_entropy * _ratio(entropy * weight, weight, joint)
+    loss = settings.cross_entropy * _ratio(entropy * weight, weight)
     if settings.dice:
         one_hot = torch.zeros_like(logits).scatter_(1, ids, known.to(logits.dtype))
         probability = log_probability.exp() * known
         loss = loss + settings.dice * _dice(
-            probability, one_hot, dimensions=(0, 2, 3), present_only=True, joint=joint
+            probability, one_hot, dimensions=(0, 2, 3), present_only=True
         )
     return loss
 
 
-def heatmap_loss(
-    logits: Tensor, target: Tensor, settings: LossSettings, joint: Joint = own
-) -> Tensor:
+def heatmap_loss(logits: Tensor, target: Tensor, settings: LossSettings) -> Tensor:
     """Mean squared error of the sigmoid, over the cells that somebody annotated."""
     del settings
     known = ~torch.isnan(target)
     error = (torch.sigmoid(logits) - torch.where(known, target, 0.0)) ** 2 * known
-    return _ratio(error, known, joint)
+    return _ratio(error, known)
 
 
-def vectors_loss(
-    logits: Tensor, target: Tensor, settings: LossSettings, joint: Joint = own
-) -> Tensor:
+def vectors_loss(logits: Tensor, target: Tensor, settings: LossSettings) -> Tensor:
     """Mean absolute error, over the cells that somebody annotated."""
     del settings
     known = ~torch.isnan(target)
     error = (logits - torch.where(known, target, 0.0)).abs() * known
-    return _ratio(error, known, joint)
+    return _ratio(error, known)
 
 
-def _ratio(values: Tensor, weight: Tensor, joint: Joint) -> Tensor:
+def _ratio(values: Tensor, weight: Tensor) -> Tensor:
     """Return the sum of values over that of their weights."""
-    sums = joint(torch.stack([values.sum(), weight.sum().to(values.dtype)]))
-    return sums[0] / sums[1].clamp_min(1)
+    return values.sum() / weight.sum().clamp_min(1)
 
 
 def _dice(
@@ -127,16 +106,10 @@ def _dice(
     dimensions: tuple[int, ...],
     *,
     present_only: bool = False,
-    joint: Joint = own,
 ) -> Tensor:
-    """Return 1 - soft Dice, averaged over what `dimensions` leave; 1 pixel smooths empty masks.
-
-    Sums over the images of a batch (dimension 0) are those of all processes.
-    """
+    """Return 1 - soft Dice, averaged over what `dimensions` leave; 1 pixel smooths empty masks."""
     overlap = (probability * target).sum(dimensions)
     predicted, true = probability.sum(dimensions), target.sum(dimensions)
-    if 0 in dimensions:
-        overlap, predicted, true = joint(torch.stack([overlap, predicted, true])).unbind()
     dice = (2 * overlap + 1) / (predicted + true + 1)
     if present_only:
         present = true > 0
@@ -144,7 +117,7 @@ def _dice(
     return 1 - dice.mean()
 
 
-LossFunction = Callable[[Tensor, Tensor, LossSettings, Joint], Tensor]
+LossFunction = Callable[[Tensor, Tensor, LossSettings], Tensor]
 
 LOSSES: dict[str, LossFunction] = {
     "binary": binary_loss,
@@ -159,7 +132,6 @@ def total_loss(
     targets: Mapping[str, Tensor],
     heads: tuple[Head, ...],
     settings: LossSettings,
-    joint: Joint = own,
 ) -> Tensor:
     """Return the weighted sum of the heads' losses, one number.
 
@@ -168,13 +140,10 @@ def total_loss(
         targets: Targets per head as `Task.encode` makes them, stacked.
         heads: The task's heads.
         settings: Weights of the parts of the losses for pixels.
-        joint: Adds up a tensor over the processes that share the batch.
     """
     losses = [
         head.weight
-        * LOSSES[head.kind](
-            outputs[head.name].float(), targets[head.name], settings.of(head), joint
-        )
+        * LOSSES[head.kind](outputs[head.name].float(), targets[head.name], settings.of(head))
         for head in heads
     ]
     return torch.stack(losses).sum()

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -27,11 +26,10 @@ from segmentare.plan import Plan
 from segmentare.tasks.base import Head
 from segmentare.training import trials
 from segmentare.training.engine import MapsFunction
-from segmentare.training.joint import joint_sum
-from segmentare.training.losses import own, total_loss
+from segmentare.training.losses import total_loss
 from segmentare.training.start import started
 from segmentare.training.state import under
-from segmentare.training.torch_processes import TorchProcesses, hush
+from segmentare.training.torch_processes import is_shared, make_fabric
 
 Loaded = tuple[Tensor, dict[str, Tensor]]
 
@@ -49,8 +47,6 @@ class TorchEngine:
         torch.manual_seed(seed)
         self.spec = spec
         self.network: Network = channels_last(build_network(spec, heads))
-        self.leader = True
-        self.processes: TorchProcesses | None = None  #: who else trains this network
         self._heads = heads
 
     @staticmethod
@@ -85,8 +81,8 @@ class TorchEngine:
     ) -> tuple[float, float]:
         """Time a few steps of a copy."""
         device = _device()
-        trial: nn.Module = copy.deepcopy(self.network).to(device).train()
-        optimizer = torch.optim.AdamW(trial.parameters(), lr=1e-4)
+        trial = learning(copy.deepcopy(self.network).to(device), plan)
+        optimizer = torch.optim.AdamW((p for p in trial.parameters() if p.requires_grad), lr=1e-4)
 
         def once(number: int, images: int) -> float:
             arrays, encoded = replace(batches, batch=images)[number]
@@ -115,17 +111,22 @@ class TorchEngine:
     def begin(self, plan: Plan) -> None:
         """Set Fabric, the optimizer and the average up."""
         self._plan = plan
-        self._fabric = _fabric(plan, self.processes)
+        self._fabric = make_fabric(
+            "bf16-mixed" if plan.precision == "bfloat16" else "32-true",
+            unused=plan.spec.encoder == "hf",
+        )
         self._fabric.launch()
         # Now, for average and optimizer follow the tensors that are there when they are made.
         self._fabric.to_device(self.network)
-        self.leader = bool(self._fabric.is_global_zero)
         self._average = copy.deepcopy(self.network).eval().requires_grad_(requires_grad=False)
+        learning(self.network, plan)
         self._optimizer = _optimizer(self.network, plan)
         self._ema = Ema(self.network)
-        joined = self.processes.join(self.network) if self.processes else self.network
-        self._wrapped, self._stepper = self._fabric.setup(joined, self._optimizer)
+        if is_shared() and self._fabric.device.type == "cuda":  # in place; there is none for CPUs
+            nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
+        self._wrapped, self._stepper = self._fabric.setup(self.network, self._optimizer)
         self._wrapped.train()
+        learning(self.network, plan)  # some parts of it are not trained
 
     def load(self, batch: Batch) -> Loaded:
         """Make tensors of the arrays, without a copy where there is no GPU."""
@@ -139,8 +140,7 @@ class TorchEngine:
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         images, targets = loaded
-        joint = joint_sum if self.processes else own
-        loss = total_loss(self._wrapped(images), targets, self._heads, self._plan.loss, joint)
+        loss = total_loss(self._wrapped(images), targets, self._heads, self._plan.loss)
         self._stepper.zero_grad()
         self._fabric.backward(loss)
         self._stepper.step()
@@ -198,6 +198,18 @@ class TorchEngine:
         self._optimizer.load_state_dict({"state": numbered, "param_groups": groups})
 
 
+def learning(network: Network, plan: Plan) -> Network:
+    """Let a network learn what the plan lets it learn; returns it, changed in place."""
+    network.train()
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(not plan.is_frozen(name))
+    for name, layer in network.named_modules():
+        fixed = plan.fixed_statistics and plan.is_started(f"{name}.")
+        if fixed and isinstance(layer, nn.BatchNorm2d):
+            layer.eval()
+    return network
+
+
 class Ema:
     """An exponential moving average of a network's weights and of its running statistics."""
 
@@ -234,28 +246,22 @@ def to_tensor(images: NDArray[Any], *, channels_last: bool) -> Tensor:
     return tensor if channels_last else tensor.contiguous()
 
 
-def _fabric(plan: Plan, processes: TorchProcesses | None) -> Fabric:
-    precision: Any = "bf16-mixed" if plan.precision == "bfloat16" else "32-true"
-    if processes:
-        return processes.fabric(precision, unused=plan.spec.encoder == "hf")
-    hush()
-    return Fabric(accelerator="auto", devices=1, precision=precision)
-
-
 def _optimizer(network: Network, plan: Plan) -> torch.optim.Optimizer:
     """Return AdamW: no decay on norms and biases, a lower rate for a pretrained encoder."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[bool, bool, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        key = (parameter.ndim > 1, name.startswith("encoder.") and bool(plan.start))
-        groups.setdefault(key, []).append(parameter)
+        if parameter.requires_grad:
+            started = name.startswith("encoder.") and bool(plan.start)
+            key = (parameter.ndim > 1, started, plan.factor(name))
+            groups.setdefault(key, []).append(parameter)
     return torch.optim.AdamW(
         [
             {
                 "params": parameters,
                 "weight_decay": plan.weight_decay if decays else 0.0,
-                "factor": plan.encoder_rate if started else 1.0,
+                "factor": factor,
             }
-            for (decays, started), parameters in groups.items()
+            for (decays, _, factor), parameters in groups.items()
         ],
         lr=plan.learning_rate,
         fused=True,
