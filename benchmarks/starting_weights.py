@@ -22,8 +22,8 @@ import torch
 
 from segmentare.annotations import UNLABELED, Category, Sample, Segmentation
 from segmentare.architecture import NetworkSpec
+from segmentare.atomic import write_bytes, write_json
 from segmentare.batches import Batches, prepare
-from segmentare.checkpoint import write_bytes, write_json
 from segmentare.datasets.augmentation import Augmentation
 from segmentare.datasets.fingerprints import fingerprint
 from segmentare.datasets.synthetic import SyntheticLesions

@@ -251,7 +251,7 @@ def _display(options: argparse.Namespace | None = None) -> Any:  # noqa: ANN401 
 
 def _wants_words(file: Path | None, result: dict[str, Any]) -> bool:
     """Write or print `result` as `--json` says; return whether tables are to be printed, too."""
-    from segmentare.checkpoint import write_json
+    from segmentare.atomic import write_json
 
     if file == Path("-"):
         print(json.dumps(result))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from segmentare.checkpoint import write_bytes, write_json
+from segmentare.atomic import write_bytes, write_json
 from segmentare.engines import ENGINES, Engine, Settings
 from segmentare.engines.loading import Wanted, open_model
 from segmentare.engines.parity import LOSS, Parity, compare, measure, plain

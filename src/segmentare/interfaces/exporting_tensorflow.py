@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from segmentare.annotations import Sample
-from segmentare.checkpoint import MODEL, load_description, write_bytes, write_json
+from segmentare.atomic import write_bytes, write_json
+from segmentare.checkpoint import MODEL, load_description
 from segmentare.errors import DatasetError, ModelError
 from segmentare.frameworks import choose_framework
 from segmentare.interfaces.common_ground import check_categories, check_skeletons, fitted

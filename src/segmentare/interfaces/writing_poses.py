@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from segmentare.atomic import write_bytes
 from segmentare.datasets import openpose
 from segmentare.datasets.as_skeleton import in_skeleton
 from segmentare.geometry import Image
@@ -85,7 +86,7 @@ class PoseWriter:
             found = replace(found, ids=tuple(range(1, len(found) + 1)))
         text = openpose.to_json(found, self._layout)
         listed = with_ending(target, openpose.SUFFIX)
-        files.write_bytes(listed, text.encode(), overwrite=overwrite)
+        write_bytes(listed, text.encode(), overwrite=overwrite)
         if self.outputs.overlay:
             picture = draw_poses(image, found)
             files.write_overlay(with_ending(target, ".overlay.jpg"), picture, overwrite=overwrite)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from segmentare.prediction import files
+from segmentare.atomic import write_bytes
 
 RESULTS = "coco_results.json"
 IMAGES = "coco_images.json"  #: which image has which number in `RESULTS`, and the categories
@@ -113,7 +113,7 @@ def read_earlier(out: Path, table: str, images: str, results: str | None = None)
 def write_json(path: Path, data: Any) -> None:  # noqa: ANN401  any JSON value
     """Write data as JSON on one line; the file is replaced whole."""
     text = json.dumps(data, separators=(",", ":"))
-    files.write_bytes(path, text.encode(), overwrite=True)
+    write_bytes(path, text.encode(), overwrite=True)
 
 
 def write_table(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -122,7 +122,7 @@ def write_table(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence
     table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
-    files.write_bytes(path, text.getvalue().encode(), overwrite=True)
+    write_bytes(path, text.getvalue().encode(), overwrite=True)
 
 
 def _read_rows(name: str, file: Iterable[str]) -> list[dict[str, Any]]:
