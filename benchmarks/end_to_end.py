@@ -1,7 +1,7 @@
 """How much longer a folder takes than its network alone: files in, mask files out.
 
     python benchmarks/end_to_end.py RUN FOLDER --images 40
-    python benchmarks/end_to_end.py RUN FOLDER --images 40 --engine openvino --precision f32
+    python benchmarks/end_to_end.py RUN FOLDER --images 40 --engine openvino --precision float32
 
 Network alone: the batches are ready in memory, and their maps are thrown away. End to end: what
 `segmentare predict` does with the folder once the model is loaded. Both are timed in turns; the

@@ -29,6 +29,7 @@ def drawn(tmp_path_factory):
 def tiny_run(drawn, tmp_path_factory):
     """The run folder of a model trained on `drawn` for four steps; to be copied, not changed."""
     from segmentare.interfaces.api import train
+
     from segmentare.interfaces.display import Display
 
     run = tmp_path_factory.mktemp("tiny") / "run"

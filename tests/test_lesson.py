@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from segmentare.interfaces.cli import parser
 
 from segmentare.interfaces import commands
-from segmentare.interfaces.cli import parser
 
 LESSON = Path(__file__).parents[1] / "docs" / "lesson"
 PAGES = sorted(page for page in LESSON.glob("*.md") if not page.name.endswith(".ro.md"))

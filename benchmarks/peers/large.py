@@ -55,7 +55,7 @@ def main() -> None:
         worker = [python, HERE / "large_worker.py", model, image, mask]
         ours = [sys.executable, "-m", "segmentare.interfaces.cli", "predict", model, image]
         ours += ["--out", options.out / f"ours-{size}", "--overwrite", "--quiet"]
-        ours += ["--engine", "torch", "--precision", "f32"]
+        ours += ["--engine", "torch", "--precision", "float32"]
         for name, command in (("MONAI, sliding window", worker), ("segmentare predict", ours)):
             print(
                 f"| {size:,} x {size:,} | {name} | {measure(command, options.threads)} |",

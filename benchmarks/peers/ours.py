@@ -54,7 +54,7 @@ def run(
         train += ["--task", options.task]
         run_process([*train, *peer.options], out / f"train-{mark:g}.txt", words, 3 * mark + START)
         predict = [*COMMAND, "predict", folder, *images, "--out", out / f"at-{mark:g}", "--quiet"]
-        predict += ["--overwrite", "--engine", "torch", "--precision", "f32"]
+        predict += ["--overwrite", "--engine", "torch", "--precision", "float32"]
         run_process(predict, out / f"predict-{mark:g}.txt", words, START)
         found[mark] = facts_of(folder) | size
     return found

@@ -8,57 +8,57 @@
     model = segmentare.load("run")
     mask = model.predict(segmentare.read_image("new.jpg")).category
 
-Names are imported when they are first used, so `import segmentare` takes no time.
+Names are imported when they are first used, so `import segmentare` takes no time. Type checkers
+read them in `__init__.pyi`, which names the same ones.
 """
 
 from importlib import import_module
-from typing import Any
 
 _HOMES = {
-    "Category": "annotations",
-    "Sample": "annotations",
-    "Segmentation": "annotations",
-    "Instances": "objects",
-    "RLE": "runlengths",
-    "UNLABELED": "annotations",
-    "BudgetError": "errors",
-    "DatasetError": "errors",
-    "MissingPackageError": "errors",
-    "ModelError": "errors",
-    "open_dataset": "datasets",
-    "read_image": "datasets.images",
-    "Semantic": "tasks",
-    "Pose": "tasks",
-    "Body": "tasks",
-    "Poses": "poses",
-    "Skeleton": "poses",
-    "read_skeleton": "skeletons",
-    "Instance": "tasks",
-    "Panoptic": "tasks",
-    "Predictor": "prediction.predictor",
-    "Network": "networks.network",
-    "NetworkSpec": "architecture",
-    "build_network": "networks.network",
-    "load": "engines.loading",
-    "bench": "interfaces.api",
-    "check": "interfaces.api",
-    "compare": "interfaces.api",
-    "convert": "interfaces.api",
-    "demo": "interfaces.api",
-    "evaluate": "interfaces.api",
-    "export": "interfaces.api",
-    "list_networks": "interfaces.listing",
-    "predict": "interfaces.api",
-    "train": "interfaces.api",
+    "annotations": ("UNLABELED", "Category", "Sample", "Segmentation"),
+    "architecture": ("NetworkSpec",),
+    "commands.bench": ("bench",),
+    "commands.check": ("check",),
+    "commands.compare": ("Comparison", "compare"),
+    "commands.convert": ("convert",),
+    "commands.demo": ("demo",),
+    "commands.evaluate": ("evaluate",),
+    "commands.export": ("export",),
+    "commands.networks": ("list_networks",),
+    "commands.predict": ("predict",),
+    "commands.skeletons": ("list_skeletons",),
+    "commands.train": ("Run", "train"),
+    "datasets": ("open_dataset",),
+    "datasets.images": ("read_image",),
+    "engines.loading": ("load",),
+    "errors": (
+        "BudgetError",
+        "DatasetError",
+        "InputError",
+        "MissingPackageError",
+        "ModelError",
+        "OutputExistsError",
+        "SegmentareError",
+        "UnknownOptionError",
+    ),
+    "interfaces.evaluation": ("Evaluation",),
+    "interfaces.predicting": ("Predictions",),
+    "networks.network": ("Network", "build_network"),
+    "objects": ("Instances",),
+    "poses": ("Poses", "Skeleton"),
+    "prediction.predictor": ("Predictor",),
+    "runlengths": ("RLE",),
+    "skeletons": ("read_skeleton",),
 }
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605  the names are strings
+__all__ = sorted(_HOME)  # noqa: PLE0605  the names are strings
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  any public name
-    if name not in _HOMES:
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
         raise AttributeError(f"module 'segmentare' has no attribute {name!r}")
-    value = getattr(import_module(f"segmentare.{_HOMES[name]}"), name)
+    value: object = getattr(import_module(f"segmentare.{_HOME[name]}"), name)
     globals()[name] = value
     return value
 

@@ -26,6 +26,8 @@ EXPORT = "export"  #: entry of `model.json` that only exports have
 PARITY = "parity.json"  #: how an export was compared with its model
 RUN = "run"  #: format of what a training leaves
 
+_OLD_NAMES = {"f32": "float32"}  # of precisions, in exports of version 0.1
+
 
 @dataclass(frozen=True)
 class Exported:
@@ -33,7 +35,7 @@ class Exported:
 
     Attributes:
         format: Name of the exporter, such as `onnx`.
-        precision: `f32` or `int8`; what the numbers in the files are.
+        precision: `float32` or `int8`; what the numbers in the files are.
         files: Name -> SHA-256 of each file of the network; the first is the one to open.
         multiple: Heights and widths of its input must be multiples of this.
         flips: Predictions average four mirrors of the image unless they are told not to.
@@ -57,7 +59,7 @@ class Exported:
             raise ValueError(f"files must be names of files in its folder, not {sorted(files)}")
         return cls(
             str(data["format"]),
-            str(data["precision"]),
+            _OLD_NAMES.get(str(data["precision"]), str(data["precision"])),
             files,
             int(data["multiple"]),
             bool(data.get("flips", False)),

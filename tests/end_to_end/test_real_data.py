@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from command_line import TINY
 from PIL import Image, ImageOps
+from segmentare.interfaces.api import predict, train
 
 from segmentare.annotations import is_binary
 from segmentare.datasets import open_dataset
 from segmentare.datasets.images import read_image
-from segmentare.interfaces.api import predict, train
 from segmentare.interfaces.display import Display
 
 pytestmark = pytest.mark.slow

@@ -48,9 +48,9 @@ def row(engine, precision, milliseconds, alike=1.0, reason=""):
 
 def test_without_images_the_first_engine_computes_exactly(run):
     opened = open_model(run, Wanted())
-    assert (opened.engine, opened.precision) == ("torch", "f32")
-    assert opened.predictor.computed == "torch f32"
-    assert opened.why.startswith("Engine: torch f32: ")
+    assert (opened.engine, opened.precision) == ("torch", "float32")
+    assert opened.predictor.computed == "torch float32"
+    assert opened.why.startswith("Engine: torch float32: ")
 
 
 def test_the_environment_may_name_the_usual_engine(run, monkeypatch):
@@ -59,20 +59,20 @@ def test_the_environment_may_name_the_usual_engine(run, monkeypatch):
     def never(_):
         raise AssertionError
 
-    opened = open_model(run, Wanted(precision="bf16"), examples=never)
-    assert opened.why == "Engine: torch bf16: as SEGMENTARE_ENGINE says."
+    opened = open_model(run, Wanted(precision="bfloat16"), examples=never)
+    assert opened.why == "Engine: torch bfloat16: as SEGMENTARE_ENGINE says."
     monkeypatch.setenv("SEGMENTARE_ENGINE", "abacus")
     with pytest.raises(ValueError, match="must be auto or one of torch"):
         load(run)
-    assert load(run, engine="torch").computed == "torch f32"
+    assert load(run, engine="torch").computed == "torch float32"
     monkeypatch.setenv("SEGMENTARE_ENGINE", "auto")
-    assert open_model(run, Wanted()).why.startswith("Engine: torch f32: no engines were tried")
+    assert open_model(run, Wanted()).why.startswith("Engine: torch float32: no engines were tried")
 
 
 def test_the_usual_engine_is_passed_over_where_it_cannot_open_a_model(exported, monkeypatch):
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     monkeypatch.setenv("SEGMENTARE_ENGINE", "onnx")
-    assert load(exported).computed == "torch f32"
+    assert load(exported).computed == "torch float32"
     with pytest.raises(ModelError, match="'onnx' must be able to compute"):
         load(exported, engine="onnx")
 
@@ -82,7 +82,10 @@ def test_a_trial_is_held_once_and_remembered(run, only, monkeypatch):
     monkeypatch.setattr(trial, "SECONDS", 0)
     monkeypatch.setattr(trial, "RIGHT", 0)
     first = open_model(run, Wanted(), examples=lambda _: [picture()])
-    assert [(r.engine, r.precision) for r in first.rows] == [("torch", "f32"), ("torch", "bf16")]
+    assert [(r.engine, r.precision) for r in first.rows] == [
+        ("torch", "float32"),
+        ("torch", "bfloat16"),
+    ]
     assert first.rows[0].alike == 1
     assert "tried now and remembered" in first.why
 
@@ -93,22 +96,22 @@ def test_a_trial_is_held_once_and_remembered(run, only, monkeypatch):
     assert second.rows == first.rows
     assert "remembered from an earlier trial" in second.why
     assert load(run).computed == f"{first.engine} {first.precision}"
-    assert load(run, precision="f32").computed == "torch f32"
+    assert load(run, precision="float32").computed == "torch float32"
 
 
 def test_a_trial_of_another_machine_does_not_count(run, monkeypatch):
     model = read_model(run)
-    rows = [row("torch", "f32", 9.0).to_dict(), row("torch", "bf16", 1.0).to_dict()]
+    rows = [row("torch", "float32", 9.0).to_dict(), row("torch", "bfloat16", 1.0).to_dict()]
     cache.remember_trial(model, {"rows": rows})
-    assert load(run).computed == "torch bf16"
+    assert load(run).computed == "torch bfloat16"
     monkeypatch.setattr(cache, "available_cores", lambda: 1024)
-    assert load(run).computed == "torch f32"
+    assert load(run).computed == "torch float32"
 
 
 def test_a_damaged_memory_is_none(run):
-    place = cache.place_of(read_model(run)) / "trial.json"
+    place = cache.place_of(read_model(run)) / "engines.json"
     place.write_text("{")
-    assert load(run).computed == "torch f32"
+    assert load(run).computed == "torch float32"
 
 
 def test_another_model_has_another_memory(run):
@@ -135,17 +138,17 @@ def test_what_was_not_used_for_long_is_forgotten(run, monkeypatch, tmp_path):
 
 
 CHOICES = {
-    "the fastest": ([row("torch", "f32", 50), row("openvino", "bf16", 10)], "openvino"),
+    "the fastest": ([row("torch", "float32", 50), row("openvino", "bfloat16", 10)], "openvino"),
     "wrong ones do not count": (
-        [row("torch", "f32", 50), row("openvino", "bf16", 10, 0.99)],
+        [row("torch", "float32", 50), row("openvino", "bfloat16", 10, 0.99)],
         "torch",
     ),
     "a little faster is not worth it": (
-        [row("torch", "f32", 50), row("openvino", "bf16", 48)],
+        [row("torch", "float32", 50), row("openvino", "bfloat16", 48)],
         "torch",
     ),
     "what did not run": (
-        [row("torch", "f32", 50), Candidate("openvino", "f32", None, None, "absent")],
+        [row("torch", "float32", 50), Candidate("openvino", "float32", None, None, "absent")],
         "torch",
     ),
 }
@@ -158,8 +161,12 @@ def test_the_choice(case):
 
 
 def test_a_choice_within_a_precision():
-    rows = [row("torch", "f32", 50), row("openvino", "f32", 20), row("openvino", "bf16", 10)]
-    assert choose(rows, "f32") == rows[1]
+    rows = [
+        row("torch", "float32", 50),
+        row("openvino", "float32", 20),
+        row("openvino", "bfloat16", 10),
+    ]
+    assert choose(rows, "float32") == rows[1]
     assert choose(rows, "int8") is None
 
 
@@ -169,7 +176,7 @@ def test_an_engine_that_answers_otherwise_is_not_chosen(run, only, monkeypatch):
 
     def spoiled(engine, model, settings):
         maps_of = real(engine, model, settings)
-        if settings.precision == "f32":
+        if settings.precision == "float32":
             return maps_of
         return lambda images: {n: 1 - maps for n, maps in maps_of(images).items()}
 
@@ -177,7 +184,7 @@ def test_an_engine_that_answers_otherwise_is_not_chosen(run, only, monkeypatch):
     rows = trial.hold_trial(read_model(run), [picture()])
     assert rows[1].alike < 0.5
     assert "of the pixels are the same" in rows[1].reason
-    assert choose(rows).precision == "f32"
+    assert choose(rows).precision == "float32"
 
 
 def test_an_engine_that_fails_in_a_trial_says_why(run, only, monkeypatch):
@@ -185,7 +192,7 @@ def test_an_engine_that_fails_in_a_trial_says_why(run, only, monkeypatch):
     real = trial.open_anyhow
 
     def failing(engine, model, settings):
-        if settings.precision == "bf16":
+        if settings.precision == "bfloat16":
             raise ModelError("It cannot.")
         return real(engine, model, settings)
 
@@ -215,7 +222,7 @@ REFUSED = {
     "int8 of a named engine": (
         {"engine": "torch", "precision": "int8"},
         ModelError,
-        "cannot compute run in int8. Give --precision f32 or bf16",
+        "cannot compute run in int8. Give --precision float32 or bfloat16",
     ),
 }
 
@@ -231,7 +238,7 @@ def test_an_engine_that_cannot_open_the_format_is_a_sentence(exported):
     model = read_model(exported)
     from segmentare.engines import Settings
 
-    with pytest.raises(ModelError, match=r"cannot compute torch in f32\. Give --engine torch"):
+    with pytest.raises(ModelError, match=r"cannot compute torch in float32\. Give --engine torch"):
         open_engine(ENGINES["onnx"], model, Settings())
 
 

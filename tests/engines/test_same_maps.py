@@ -37,7 +37,7 @@ def exported(run, to, folder, **options):
 
 
 def exact(folder, engine, **options):
-    return load(folder, engine=engine, precision="f32", device="cpu", **options)
+    return load(folder, engine=engine, precision="float32", device="cpu", **options)
 
 
 @pytest.mark.slow
@@ -57,7 +57,7 @@ def test_every_task(name, to, tmp_path):
             least = 0.99 if name == "body" else 1
             assert alike(truth.decode(one), found.decode(other)) >= least
         assert found.task == truth.task
-        assert found.computed == f"{engine} f32"
+        assert found.computed == f"{engine} float32"
 
 
 @pytest.mark.slow
@@ -97,16 +97,16 @@ def test_a_run_is_converted_once(engine, tmp_path, monkeypatch):
     from segmentare.engines import cache
 
     run = write_any(tmp_path / "run", preprocessing=WHOLE)
-    first = load(run, engine=engine, precision="f32")
+    first = load(run, engine=engine, precision="float32")
     monkeypatch.setattr(cache, "export", None)
-    second = load(run, engine=engine, precision="f32")
+    second = load(run, engine=engine, precision="float32")
     image = picture()
     assert alike(first.predict(image), second.predict(image)) == 1
     monkeypatch.undo()
     place = cache.place_of(read_model(run)) / ENGINES[engine].runs_as
     for path in place.glob("network.*"):
         path.write_bytes(b"damaged")
-    third = load(run, engine=engine, precision="f32")  # made again
+    third = load(run, engine=engine, precision="float32")  # made again
     assert alike(first.predict(image), third.predict(image)) == 1
 
 
@@ -114,10 +114,10 @@ def test_openvino_computes_as_exactly_as_it_is_told(tmp_path):
     needs("openvino", "torch")
     run = write_any(tmp_path / "run")
     image = picture()
-    truth = load(run, engine="torch", precision="f32", device="cpu").maps(image)["object"]
-    exact = load(run, engine="openvino", precision="f32").maps(image)["object"]
+    truth = load(run, engine="torch", precision="float32", device="cpu").maps(image)["object"]
+    exact = load(run, engine="openvino", precision="float32").maps(image)["object"]
     assert np.abs(exact - truth).max() < 1e-5
-    if ENGINES["openvino"].module.hindrance("bf16"):
+    if ENGINES["openvino"].module.hindrance("bfloat16"):
         pytest.skip("this processor has no bfloat16")
-    rough = load(run, engine="openvino", precision="bf16").maps(image)["object"]
+    rough = load(run, engine="openvino", precision="bfloat16").maps(image)["object"]
     assert 1e-4 < np.abs(rough - truth).max() < 0.1

@@ -42,7 +42,7 @@ def test_an_export_needs_its_runtime_only(engine, tmp_path):
     words = ["--out", tmp_path / "out", "--engine", engine]
     done = without_pytorch("predict", folder, tmp_path / "a.png", *words)
     assert done.returncode == 0, done.stderr
-    assert f"Engine: {engine} f32: as asked for." in done.stderr
+    assert f"Engine: {engine} float32: as asked for." in done.stderr
     mask = cv2.imread(str(tmp_path / "out" / "a.png"), cv2.IMREAD_UNCHANGED)
     assert mask.shape == (75, 110)
     assert len(np.unique(mask)) == 2

@@ -120,8 +120,8 @@ def test_files_that_are_no_export(tmp_path):
 @pytest.mark.parametrize(
     ("found", "complaint"),
     [
-        (Compared("savedmodel f32", 1, {"x": 2e-4}, 100, 0), "maps differ by up to 0.0002"),
-        (Compared("savedmodel f32", 1, {"x": 0.0}, 100, 1), "1.000 % of the pixels"),
+        (Compared("savedmodel float32", 1, {"x": 2e-4}, 100, 0), "maps differ by up to 0.0002"),
+        (Compared("savedmodel float32", 1, {"x": 0.0}, 100, 1), "1.000 % of the pixels"),
         (Compared("savedmodel serving_default", 1, {"x": 0.1}, 100_000, 3), ""),
     ],
 )

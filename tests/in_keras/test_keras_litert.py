@@ -28,7 +28,7 @@ def test_a_file_answers_as_its_model(case, tmp_path):
     folder = export(read_model(model), "litert", tmp_path / "there").folder
     expected = segmentare.load(model, framework="tensorflow")
     found = segmentare.load(folder)
-    assert found.computed == "litert f32"
+    assert found.computed == "litert float32"
     assert found.task == expected.task
     for size in SIZES:
         shown = image(*size, expected.preprocessing.dtype)
@@ -56,7 +56,7 @@ def test_eight_bits_are_small_and_answer_alike(exact, tmp_path):
     expected = segmentare.load(large.folder).maps(shown)["object"]
     assert 1e-6 < np.abs(found.maps(shown)["object"] - expected).max() < 0.1
     with pytest.raises(ModelError, match="Give --precision int8"):
-        segmentare.load(tmp_path / "small", engine="litert", precision="f32")
+        segmentare.load(tmp_path / "small", engine="litert", precision="float32")
     with pytest.raises(ModelError, match=r"that is capable: --engine (openvino or )?litert"):
         segmentare.load(tmp_path / "small", engine="torch", precision="int8")
 
@@ -72,8 +72,8 @@ def test_an_export_is_a_model(run_cli, refused, model, photos, tmp_path):
         assert "INFO" not in errors
         row = json.loads((out / PARITY).read_text())["parity"][0]
         assert row["images"] == 4
-        assert row["computed"] == ("litert int8" if words else "litert f32")
-        assert set(row["milliseconds"]) == {"torch f32", row["computed"]}
+        assert row["computed"] == ("litert int8" if words else "litert float32")
+        assert set(row["milliseconds"]) == {"torch float32", row["computed"]}
         assert "sides\nof any length" in (out / "README.md").read_text()
         masks = tmp_path / out.name / "masks"
         for more in ((), ("--framework", "tensorflow")):
@@ -82,7 +82,7 @@ def test_an_export_is_a_model(run_cli, refused, model, photos, tmp_path):
             assert len(list(masks.rglob("*.png"))) == len(images(photos))
     assert "export to litert already" in refused("export", out, "--to", "litert", "--quiet")
     words = ("predict", model, photos, "--out", tmp_path / "again", "--engine", "litert")
-    assert "cannot compute run in f32" in refused(*words)
+    assert "cannot compute run in float32" in refused(*words)
     damaged = out / "network.tflite"
     damaged.write_bytes(damaged.read_bytes()[:-50])
     assert "checksum" in refused("predict", out, photos, "--out", tmp_path / "again")

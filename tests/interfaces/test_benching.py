@@ -20,8 +20,8 @@ def test_every_engine_and_every_form_of_a_model_is_measured(run_cli, tmp_path):
     found = json.loads(output)
     assert found["size"] == [64, 96]
     rows = {(row["model"], row["engine"], row["precision"]): row for row in found["rows"]}
-    plain = rows["run", "plain torch", "f32"]
-    exported = rows["there", "torch", "f32"]
+    plain = rows["run", "plain torch", "float32"]
+    exported = rows["there", "torch", "float32"]
     assert plain["times"] == 1
     assert exported["alike"] == 1
     assert exported["times"] == pytest.approx(plain["p50"] / exported["p50"])
@@ -31,8 +31,11 @@ def test_every_engine_and_every_form_of_a_model_is_measured(run_cli, tmp_path):
 
 
 def test_times_are_those_of_plain_pytorch():
-    rows = [BenchRow("plain torch", "f32", 30.0), BenchRow("openvino", "f32", 10.0, model="x")]
-    found = _finished(rows, {("x", "openvino", "f32"): 0.75})
+    rows = [
+        BenchRow("plain torch", "float32", 30.0),
+        BenchRow("openvino", "float32", 10.0, model="x"),
+    ]
+    found = _finished(rows, {("x", "openvino", "float32"): 0.75})
     assert [(row.times, row.alike) for row in found] == [(1, 1), (3, 0.75)]
 
 

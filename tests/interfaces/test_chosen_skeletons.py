@@ -176,7 +176,7 @@ def test_a_model_of_your_own_keypoints(mouse, unnamed, run_cli, tmp_path):
 
 def test_predictions_in_other_keypoints(run_cli, refused, monkeypatch, tmp_path):
     fake = Fake(Pose(COCO))
-    opened = Opened(fake, "torch", "f32", "Engine: torch f32.")
+    opened = Opened(fake, "torch", "float32", "Engine: torch float32.")
     monkeypatch.setattr("segmentare.interfaces.predicting.open_model", lambda *_, **__: opened)
     image = draw_people(0, (96, 128)).image.copy()
     image[0, 0] = 0

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 from drawn_objects_folders import coco, save_map, save_photo
+from segmentare.interfaces.cli import main
 from shapes import shape
 
 from segmentare.datasets import open_dataset
-from segmentare.interfaces.cli import main
 from segmentare.interfaces.converting import FORMATS, convert
 
 

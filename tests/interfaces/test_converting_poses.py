@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 from drawn_keypoints import SIZE, annotation, coco_data, points_of, write_coco
+from segmentare.interfaces.cli import main
 
 from segmentare.datasets import open_dataset
 from segmentare.errors import DatasetError
-from segmentare.interfaces.cli import main
 from segmentare.interfaces.converting import POSE_FORMATS, convert
 from segmentare.runlengths import RLE
 from segmentare.skeletons import SKELETONS

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from command_line import TINY
 from PIL import Image
+from segmentare.interfaces.api import compare, evaluate, train
 
 from segmentare.datasets.synthetic import write_dataset
 from segmentare.errors import DatasetError
 from segmentare.interfaces import cli
-from segmentare.interfaces.api import compare, evaluate, train
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.runs import read_split_parts
 

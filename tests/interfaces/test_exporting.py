@@ -19,7 +19,7 @@ def test_an_export_is_compared_and_reported(run_cli, tiny_run, drawn, tmp_path):
     words = ["--to", "torch", "--out", out, "--data", drawn]
     code, output, errors = run_cli("export", tiny_run, *words)
     assert code == 0, errors
-    assert "torch f32" in output
+    assert "torch float32" in output
     assert "dice of the export" in output
     assert {p.name for p in out.iterdir()} == {
         "model.json",
@@ -32,7 +32,7 @@ def test_an_export_is_compared_and_reported(run_cli, tiny_run, drawn, tmp_path):
     assert found["differ"] == 0
     assert found["pixels"] == found["images"] * 48 * 64
     assert found["before"] == found["after"]
-    assert found["milliseconds"]["torch f32"] > 0
+    assert found["milliseconds"]["torch float32"] > 0
     assert "the test part" in report["images"]
     code, _, errors = run_cli("evaluate", out, drawn)
     assert code == 0, errors
@@ -42,7 +42,7 @@ def test_predictions_of_an_export_are_those_of_the_run(run_cli, tiny_run, drawn,
     assert run_cli("export", tiny_run, "--to", "torch", "--out", tmp_path / "x", "--quiet")[0] == 0
     images = sorted((drawn / "images").iterdir())[:3]
     for name, model in (("a", tiny_run), ("b", tmp_path / "x")):
-        words = ["--engine", "torch", "--precision", "f32", "--quiet"]
+        words = ["--engine", "torch", "--precision", "float32", "--quiet"]
         assert run_cli("predict", model, *images, "--out", tmp_path / name, *words)[0] == 0
     one, other = contents(tmp_path / "a"), contents(tmp_path / "b")
     assert one.keys() == other.keys()
@@ -54,10 +54,10 @@ def test_predictions_of_an_export_are_those_of_the_run(run_cli, tiny_run, drawn,
 def test_predict_says_what_computes(run_cli, tiny_run, drawn, tmp_path):
     image = min((drawn / "images").iterdir())
     words = ["predict", tiny_run, image, "--overwrite", "--out", tmp_path / "m"]
-    assert "Engine: torch f32: as asked for." in run_cli(*words, "--engine", "torch")[2]
+    assert "Engine: torch float32: as asked for." in run_cli(*words, "--engine", "torch")[2]
     assert (
-        "Engine: torch bf16: as asked for."
-        in (run_cli(*words, "--engine", "torch", "--precision", "bf16")[2])
+        "Engine: torch bfloat16: as asked for."
+        in (run_cli(*words, "--engine", "torch", "--precision", "bfloat16")[2])
     )
 
 
@@ -157,8 +157,8 @@ def test_int8_is_quantized_and_its_cost_measured(tiny_run, drawn, tmp_path):
     model = load(result.folder)
     assert model.computed == "openvino int8"
     assert model.predict(picture()).category.shape == (75, 110)
-    with pytest.raises(ValueError, match=r"openvino in f32. Give --precision int8"):
-        load(result.folder, engine="openvino", precision="f32")
+    with pytest.raises(ValueError, match=r"openvino in float32. Give --precision int8"):
+        load(result.folder, engine="openvino", precision="float32")
 
 
 def test_costs_of_int8():

@@ -68,7 +68,7 @@ def fake(monkeypatch):
 
     def put(task, **options):
         made = Fake(task, **options)
-        opened = Opened(made, "torch", "f32", "Engine: torch f32.")
+        opened = Opened(made, "torch", "float32", "Engine: torch float32.")
         monkeypatch.setattr("segmentare.interfaces.predicting.open_model", lambda *_, **__: opened)
         return made
 

@@ -8,14 +8,12 @@ https://github.com/CSAILVision/ADE20K; which categories are stuff, of the 150 of
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image as Pillow
 
 from segmentare.annotations import MAX_CATEGORIES, UNLABELED, Category, Segmentation, distinct_color
 from segmentare.datasets.base import Problem, Record
@@ -32,6 +30,7 @@ from segmentare.datasets.object_dataset import (
     read_json,
 )
 from segmentare.datasets.pairing import named
+from segmentare.datasets.pictures import open_picture
 from segmentare.errors import DatasetError
 from segmentare.geometry import Size
 
@@ -129,7 +128,7 @@ def _read(
     path: Path, size: Size, ids: Mapping[int, int], categories: list[Category]
 ) -> Segmentation:
     data = read_bytes(path)
-    with explained(path), Pillow.open(io.BytesIO(data)) as picture:
+    with explained(path), open_picture(data) as picture:
         colors = np.asarray(picture.convert("RGB")).astype(np.int32)
     check_size(path, colors.shape[:2], size)
     numbers = colors[..., 0] // 10 * 256 + colors[..., 1]

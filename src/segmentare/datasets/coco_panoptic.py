@@ -6,14 +6,12 @@ https://cocodataset.org/#format-data and https://github.com/cocodataset/panoptic
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 
 from segmentare.annotations import UNLABELED, Category, Segmentation
 from segmentare.datasets.base import Problem, Record
@@ -31,6 +29,7 @@ from segmentare.datasets.images import explained, is_image, read_bytes
 from segmentare.datasets.masks import check_size
 from segmentare.datasets.object_dataset import BACKGROUND, Listed, ObjectDataset, distinct, opened
 from segmentare.datasets.pairing import named
+from segmentare.datasets.pictures import open_picture
 from segmentare.errors import DatasetError
 from segmentare.geometry import Size
 
@@ -211,7 +210,7 @@ def read_segments(path: Path, segments: Mapping[int, Segment], size: Size) -> Se
 
 def _read_ids(path: Path, size: Size) -> NDArray[np.int32]:
     data = read_bytes(path)
-    with explained(path), Pillow.open(io.BytesIO(data)) as picture:
+    with explained(path), open_picture(data) as picture:
         if picture.mode not in {"RGB", "RGBA"}:
             raise DatasetError(
                 f"'{path.name}' must hold segments as RGB colors; its pixels are of the kind "

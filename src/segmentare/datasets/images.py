@@ -7,7 +7,6 @@ OpenCV, tifffile and pydicom read what Pillow would cut down to 8 bits.
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import cv2
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
+from segmentare.datasets.pictures import open_picture
 from segmentare.datasets.scientific import (
     MAX_PIXELS,
     TooManyPixelsError,
@@ -86,7 +86,7 @@ def read_image(path: str | Path) -> Image:
             return read_dicom(path, data)
         if is_tiff(data):
             return read_tiff(data)
-        with Pillow.open(io.BytesIO(data)) as picture:
+        with open_picture(data) as picture:
             pixels = read_deep(data) if _is_deep(data, picture) else rgb(picture)
             return turn_upright(pixels, picture.getexif().get(_ORIENTATION, 1))
 
@@ -115,7 +115,7 @@ def header(path: Path) -> tuple[Size, int]:
             return dicom_size(path, data), 1
         if is_tiff(data):
             return tiff_header(data)
-        with Pillow.open(io.BytesIO(data)) as picture:
+        with open_picture(data) as picture:
             # Pillow looks for the EXIF of a PNG behind its pixels, so it decodes them first.
             plain = picture.format == "PNG" and not any(mark in data for mark in _EXIF_IN_PNG)
             orientation = 1 if plain else int(picture.getexif().get(_ORIENTATION, 1))

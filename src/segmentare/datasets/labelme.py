@@ -7,14 +7,12 @@ Annotation", IJCV 77, 2008; the format of https://github.com/wkentaro/labelme.
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 
 from segmentare.datasets.base import Problem, Record
 from segmentare.datasets.files import relative
@@ -29,6 +27,7 @@ from segmentare.datasets.object_dataset import (
     things,
 )
 from segmentare.datasets.pairing import named
+from segmentare.datasets.pictures import open_picture
 from segmentare.errors import DatasetError
 from segmentare.geometry import Size
 from segmentare.objects import Instances
@@ -172,7 +171,7 @@ def _stored_mask(
     path = record.mask or record.image
     with explained(path):
         data = base64.b64decode(str(shape.get("mask") or ""))
-        with Pillow.open(io.BytesIO(data)) as picture:
+        with open_picture(data) as picture:
             patch = np.asarray(picture.convert("L")) > 0
     mask = np.zeros(size, bool)
     x, y = (round(value) for value in points[0].clip(0).tolist())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from segmentare.datasets.images import explained, read_bytes
+from segmentare.datasets.pictures import open_picture
 from segmentare.datasets.scientific import (
     is_dicom,
     is_tiff,
@@ -43,7 +43,7 @@ class RawMask:
         space: Which of the three. A colored file whose pixels are all gray counts as gray, and
             1-bit files hold 0 and 255.
         palette: The colors of the entries; empty unless `space` is "index".
-        lossy: True where the file format changes values (JPEG).
+        lossy: True where the file format changes values (JPEG, WebP and AVIF).
     """
 
     values: Values
@@ -169,8 +169,8 @@ def read_raw(path: Path) -> RawMask:
             return _from_channels(path, read_dicom(path, data))
         if is_tiff(data) and not _pillow_keeps(data):
             return _from_channels(path, read_tiff(data))
-        with Pillow.open(io.BytesIO(data)) as picture:
-            lossy = picture.format in {"JPEG", "MPO"} or data[12:16] == b"VP8 "
+        with open_picture(data) as picture:
+            lossy = picture.format in {"JPEG", "MPO", "AVIF"} or data[12:16] == b"VP8 "
             raw = _from_picture(path, data, picture)
             # Pillow turns a TIFF by itself
             turn = 1 if is_tiff(data) else picture.getexif().get(_ORIENTATION, 1)
@@ -180,7 +180,7 @@ def read_raw(path: Path) -> RawMask:
 def _pillow_keeps(data: bytes) -> bool:
     """Tell whether Pillow reads a TIFF as single values of at most 8 bits, palette included."""
     try:
-        with Pillow.open(io.BytesIO(data)) as picture:
+        with open_picture(data) as picture:
             return picture.mode in {"1", "L", "P"} and getattr(picture, "n_frames", 1) == 1
     except OSError:  # more channels than Pillow knows
         return False

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image as Pillow
 
+from segmentare.datasets.pictures import open_picture
 from segmentare.errors import DatasetError, MissingPackageError
 from segmentare.geometry import Image, Size
 
@@ -112,7 +113,7 @@ def read_tiff(data: bytes) -> Image:
         channels = 1 if channel is None else series.shape[channel]
         samples = 3 + len(page.extrasamples) if page.photometric in {2, 6} else channels
         if series.dtype.itemsize == 1 and len(tiff.pages) == 1 and samples in {1, 3}:
-            with Pillow.open(io.BytesIO(data)) as picture:  # which turns it upright by itself
+            with open_picture(data) as picture:  # which turns it upright by itself
                 return rgb(picture)
         try:
             pixels = series.asarray()

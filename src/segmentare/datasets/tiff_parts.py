@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image as Pillow
 
+from segmentare.datasets.pictures import open_picture
 from segmentare.errors import DatasetError, MissingPackageError
 from segmentare.geometry import Image
 
@@ -78,7 +77,7 @@ def _decode_jpeg(data: bytes, tables: bytes | None, photometric: int) -> Image:
         color = 1 if photometric == YCBCR else 0
         marks = b"\xff\xee" + struct.pack(">H5s3HB", 14, b"Adobe", 100, 0, 0, color)
     body = data[2:] if tables is None else tables[2:-2] + data[2:]
-    with Pillow.open(io.BytesIO(b"\xff\xd8" + marks + body)) as picture:
+    with open_picture(b"\xff\xd8" + marks + body) as picture:
         pixels = np.asarray(picture)
     return pixels[..., None] if pixels.ndim == 2 else pixels
 

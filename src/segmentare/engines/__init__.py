@@ -25,7 +25,7 @@ from segmentare.tasks.base import Maps
 
 MapsFunction = Callable[[NDArray[np.float32]], Maps]
 
-PRECISIONS = ("f32", "bf16", "int8")  #: what numbers a network is computed in
+PRECISIONS = ("float32", "bfloat16", "int8")  #: what numbers a network is computed in
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Engine:
     extra: str
     formats: tuple[str, ...]
     runs_as: str | None
-    precisions: tuple[str, ...] = ("f32",)
+    precisions: tuple[str, ...] = ("float32",)
     int8: bool = False
     within: str = ""
 
@@ -86,7 +86,7 @@ class Settings:
         threads: How many; `None`: as many as there are cores for this process.
     """
 
-    precision: str = "f32"
+    precision: str = "float32"
     device: str = "auto"
     threads: int | None = None
 
@@ -100,7 +100,7 @@ class Settings:
 ENGINES: dict[str, Engine] = {
     engine.name: engine
     for engine in (
-        Engine("torch", "PyTorch", "torch", "torch", ("torch",), "", ("f32", "bf16")),
+        Engine("torch", "PyTorch", "torch", "torch", ("torch",), "", ("float32", "bfloat16")),
         Engine(
             "openvino",
             "OpenVINO",
@@ -108,7 +108,7 @@ ENGINES: dict[str, Engine] = {
             "openvino",
             ("openvino", "onnx"),
             "openvino",
-            ("f32", "bf16"),
+            ("float32", "bfloat16"),
             int8=True,
         ),
         Engine("onnx", "ONNX Runtime", "onnxruntime", "onnx", ("onnx",), "onnx"),
@@ -161,7 +161,7 @@ def open_engine(engine: Engine, model: Model, settings: Settings) -> MapsFunctio
     if reason:
         raise ModelError(
             f"The engine {engine.name!r} cannot compute in {settings.precision} here: {reason}. "
-            "Give --precision f32."
+            "Give --precision float32."
         )
     model.verify()
     maps_of: MapsFunction = engine.module.open_network(model, settings)

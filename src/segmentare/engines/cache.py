@@ -26,7 +26,7 @@ from segmentare.models import Model, read_model
 
 KEPT = 20  #: models of which something is remembered; the one not used for the longest goes
 
-_TRIAL = "trial.json"
+_TRIAL = "engines.json"  # trial.json has older names of precisions
 
 
 def cache_folder() -> Path:

@@ -30,8 +30,8 @@ class Wanted:
     Attributes:
         engine: A name from `ENGINES`, or `auto`: that of the variable `SEGMENTARE_ENGINE` if it
             computes such a model, else the fastest that is installed and right.
-        precision: `f32`, `bf16` or `int8`; `None`: with `auto` whichever is fastest and right,
-            else `f32`, or `int8` for what was exported so.
+        precision: `float32`, `bfloat16` or `int8`; `None`: with `auto` the fastest that is right,
+            else `float32`, or `int8` for what was exported so.
         device: Of PyTorch or TensorFlow.
         framework: `torch` for that engine, `tensorflow` for Keras, `auto` for any engine, and Keras
             where none is installed.
@@ -79,7 +79,7 @@ def load(
         engine: `torch`, `onnx`, `openvino`, `litert`, or `auto`: what an earlier trial on this
             machine found to be the fastest (`segmentare predict` holds one), else the first that is
             installed.
-        precision: `f32`, `bf16` or `int8`; `None`: see `Wanted`.
+        precision: `float32`, `bfloat16` or `int8`; `None`: see `Wanted`.
         device: `auto` (a GPU where there is one), `cpu`, `cuda`, or `mps` (PyTorch only).
         framework: `torch`, `tensorflow`, or `auto`; see `Wanted`.
 
@@ -123,7 +123,7 @@ def open_model(
     name = _usual(model) if wanted.engine == "auto" else wanted.engine
     if name != "auto":
         engine = find_engine(name)
-        precision = wanted.precision or (engine.computes(model) or ("f32",))[0]
+        precision = wanted.precision or (engine.computes(model) or ("float32",))[0]
         why = "as asked for" if name == wanted.engine else f"as {USUAL} says"
         return _opened(model, engine, Settings(precision, wanted.device), why, flips=flips)
     able = _able(model, wanted.precision)
@@ -175,7 +175,7 @@ def _in_tensorflow(model: Model, wanted: Wanted, *, flips: bool) -> Opened:
     predictor = load_framework(
         model.folder, flips=flips, framework="tensorflow", device=wanted.device
     )
-    precision = "f32" if model.exported is None else model.exported.precision
+    precision = "float32" if model.exported is None else model.exported.precision
     why = "as asked for" if wanted.framework == "tensorflow" else "nothing else computes it here"
     return Opened(predictor, "tensorflow", precision, f"Engine: TensorFlow {precision}: {why}.")
 

@@ -22,7 +22,7 @@ from segmentare.tasks.base import Maps
 def hindrance(precision: str) -> str:
     """Say why this machine cannot compute in a precision."""
     able = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "" if precision != "bf16" or "BF16" in able else "this processor has no bfloat16"
+    return "" if precision != "bfloat16" or "BF16" in able else "this processor has no bfloat16"
 
 
 @functools.cache
@@ -41,7 +41,7 @@ def open_network(model: Model, settings: Settings) -> MapsFunction:
     Raises:
         ModelError: The file is damaged, or OpenVINO does not compute it in the precision.
     """
-    rest = "bf16" if settings.precision == "bf16" else "f32"
+    rest = "bf16" if settings.precision == "bfloat16" else "f32"  # OpenVINO's names
     wanted = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": rest,

@@ -13,8 +13,8 @@ from segmentare.engines.agreement import differing, extent, largest_difference
 from segmentare.models import Model
 from segmentare.prediction.predictor import Predictor
 
-MAPS = 1e-3  #: most that a value of a map in f32 may differ
-PIXELS = 1e-5  #: share of the pixels (or keypoints) that may differ in f32
+MAPS = 1e-3  #: most that a value of a map in float32 may differ
+PIXELS = 1e-5  #: share of the pixels (or keypoints) that may differ in float32
 LOSS = 0.01  #: most that the main score may fall by int8
 CHANGED = 0.01  #: share of the pixels that int8 may change where nothing can be scored
 
@@ -26,7 +26,7 @@ class Parity:
     """What a comparison found.
 
     Attributes:
-        computed: What was compared, such as "openvino f32".
+        computed: What was compared, such as "openvino float32".
         images: On how many images.
         largest: Per head the largest difference of any value of its maps.
         pixels: How many pixels (or keypoints) were compared.
@@ -34,8 +34,8 @@ class Parity:
         score: Name of the main score; `None` where nothing could be scored.
         before: That score of the model itself.
         after: That score of the export.
-        milliseconds: For the maps of one image: of the model as it is trained (`torch f32`, or
-            `tensorflow f32`), and of the export.
+        milliseconds: For the maps of one image: of the model as it is trained (`torch float32`, or
+            `tensorflow float32`), and of the export.
     """
 
     computed: str

@@ -26,7 +26,7 @@ from segmentare.networks.inference import (
 def hindrance(precision: str) -> str:
     """Say why this machine cannot compute in a precision."""
     slow = best_device() == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001  has no public name
-    return "this processor has no bfloat16" if precision == "bf16" and slow else ""
+    return "this processor has no bfloat16" if precision == "bfloat16" and slow else ""
 
 
 def open_network(model: Model, settings: Settings) -> MapsFunction:
@@ -37,7 +37,7 @@ def open_network(model: Model, settings: Settings) -> MapsFunction:
     """
     device = best_device() if settings.device == "auto" else settings.device
     heads = model.task.heads
-    bfloat16 = settings.precision == "bf16"
+    bfloat16 = settings.precision == "bfloat16"
     if model.exported is None:
         network = fuse(restore(model), merged=device == "cpu").to(device)
         if bfloat16:

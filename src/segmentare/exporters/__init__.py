@@ -122,7 +122,7 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     write = importlib.import_module(exporter.module).write
     written: Written = write(model, folder, int8=True) if int8 else write(model, folder)
-    facts = Exported(to, "int8" if int8 else "f32", {}, written.multiple, flips)
+    facts = Exported(to, "int8" if int8 else "float32", {}, written.multiple, flips)
     return seal(model, folder, facts, written.files)
 
 

@@ -56,8 +56,10 @@ def quantize(model: Model, images: Sequence[Image]) -> Model:
         ModelError: It is no such export.
         MissingPackageError: NNCF is not installed.
     """
-    if model.exported is None or model.exported.precision != "f32":
-        raise ModelError(f"Only an export in f32 can be quantized; {str(model.folder)!r} is none.")
+    if model.exported is None or model.exported.precision != "float32":
+        raise ModelError(
+            f"Only an export in float32 can be quantized; {str(model.folder)!r} is none."
+        )
     check_quantizing(model.format)
     import nncf
     import openvino

@@ -1,4 +1,4 @@
-"""`segmentare bench`: how fast every engine computes a model on this machine, and how exactly."""
+"""How fast every engine computes a model on this machine, and how exactly."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from rich.console import RenderableType
 
 from segmentare.engines.cache import machine
 from segmentare.engines.trial import agreements, candidates
@@ -23,10 +24,10 @@ from segmentare.interfaces.bench_worker import PLAIN, Work
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.example_images import noise, spread, usable
 from segmentare.interfaces.machine import describe_machine, now
-from segmentare.interfaces.predicting import find_images
+from segmentare.interfaces.sources import find_images
 from segmentare.models import RUN, Model, read_model
+from segmentare.result import Result
 
-SECONDS = 4.0  #: that each engine computes maps for
 ROUNDS = 8  #: that the time is split into; engines take turns
 FILES = 16  #: images from file to file
 _IMAGES = 4  # different ones
@@ -47,7 +48,7 @@ class BenchRow:
         overhead: That, over the time for the maps alone.
         start: Seconds until the first image is done, imports included.
         memory: The most memory that the process held, in GB.
-        alike: Share of the pixels (or keypoints) that agree with the first engine in f32.
+        alike: Share of the pixels (or keypoints) that agree with the first engine in float32.
         reason: Why it was not measured; "" otherwise.
         model: Name of the model's folder.
     """
@@ -67,8 +68,8 @@ class BenchRow:
     model: str = ""
 
 
-@dataclass(frozen=True)
-class Bench:
+@dataclass(frozen=True, repr=False)
+class Bench(Result):
     """A benchmark of one model.
 
     Attributes:
@@ -87,34 +88,45 @@ class Bench:
         """Return JSON-ready data."""
         return asdict(self)
 
+    @property
+    def title(self) -> str:
+        """What was measured."""
+        return f"Maps of one image, input {self.size[0]} x {self.size[1]}; files: {self.images}"
 
-def bench(
-    run: str | Path,
+    @property
+    def summary(self) -> Mapping[str, object]:
+        """The speed of each engine, the fastest first."""
+        rows = sorted(self.rows, key=lambda row: -(row.rate or 0))
+        return {
+            f"{row.engine} {row.precision}": row.reason or f"{row.rate or 0:.1f} images/s"
+            for row in rows
+        }
+
+    def tables(self) -> Iterator[RenderableType]:
+        """Yield all measurements, and on which machine they were made."""
+        from segmentare.interfaces.engine_tables import bench_tables
+
+        return bench_tables(self)
+
+
+def measure(
+    folders: Sequence[Path],
     *,
-    also: Sequence[str | Path] = (),
-    data: Path | None = None,
-    size: tuple[int, int] | None = None,
-    seconds: float = SECONDS,
-    display: Display | None = None,
+    data: Path | None,
+    size: tuple[int, int] | None,
+    seconds: float,
+    display: Display,
 ) -> Bench:
-    """Measure every engine that is installed and computes a model.
+    """Measure every engine that is installed and computes a model; see `commands.bench`.
 
     Args:
-        run: Of a training or an export.
-        also: Other forms of the same model, such as its export in 8-bit integers.
+        folders: The model, and other forms of the same one.
         data: Images to measure on; `None` takes noise.
         size: Height and width of the network's input; `None`: as the model sees the first image.
-            It concerns the maps alone, not the way from file to file.
         seconds: That each engine computes maps for.
-        display: Where progress is shown; `None` shows nothing.
-
-    Raises:
-        ModelError: The model is damaged, or nothing here computes it.
-        DatasetError: There are no such images.
-        ValueError: None of the images suits the model.
+        display: Where progress is shown.
     """
-    display = display or Display(quiet=True)
-    models = [read_model(folder) for folder in (run, *also)]
+    models = [read_model(folder) for folder in folders]
     ways = [(model, *way) for model in models for way in _ways(model)]
     model = models[0]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -142,7 +154,7 @@ def _ways(model: Model) -> list[tuple[str, str]]:
     """
     pairs = [(engine.name, precision) for engine, precision in candidates(model)]
     if model.format == RUN and any(name == "torch" for name, _ in pairs):
-        pairs.insert(0, (PLAIN, "f32"))
+        pairs.insert(0, (PLAIN, "float32"))
     if not pairs:
         raise ModelError(
             f"No engine that is installed computes {str(model.folder)!r} ({model.format}). "

@@ -16,91 +16,32 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from segmentare.atomic import write_bytes
-from segmentare.engines.loading import Opened, Wanted, open_model
+from segmentare.engines.loading import Opened, Wanted
 from segmentare.errors import DatasetError, MissingPackageError
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.large_images import model_key
-from segmentare.interfaces.outputs import Outputs
 from segmentare.interfaces.predicting import (
     LINES,
     Images,
+    Job,
     Predictions,
-    find_images,
     refuse_existing,
-    sort_sources,
     write_lines,
     writer_for,
 )
 from segmentare.interfaces.writing_masks import file_name
-from segmentare.poses import Skeleton
 from segmentare.prediction.predictor import Predictor
-from segmentare.prediction.refining import look_again
-from segmentare.skeletons import available
 
 LOCAL = "local"  #: the address that stands for this machine
 RECEIPTS = ".receipts"  #: folder, among the results, of what is done
 _JOB = "job.json"  # in it: what the receipts belong to
 _BLOCKS = 8  # pieces of work per process: few lose little time, many share the work evenly
 _TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")  # see `atomic.replacing`
-
-
-@dataclass(frozen=True)
-class Job:
-    """What every process must know.
-
-    Attributes:
-        run: Model folder; every machine must see it, the images and `out` under the same path.
-        out: Folder of the results.
-        outputs: What to write.
-        flips: Average over four mirrors of the image; `None`: as an export says, else not.
-        refine: Look at every person with keypoints again, close up.
-        wanted: What computes the model.
-    """
-
-    run: Path
-    out: Path
-    outputs: Outputs
-    flips: bool | None = None
-    refine: bool = False
-    wanted: Wanted = field(default_factory=Wanted)
-
-    def open(self, places: Sequence[Path] = ()) -> Opened:
-        """Return the model, ready to predict; images, if any are given, are for a trial."""
-        from segmentare.interfaces.example_images import trial_images
-
-        opened = open_model(
-            self.run, self.wanted, flips=self.flips, examples=lambda m: trial_images(m, places)
-        )
-        if not self.refine:
-            return opened
-        return replace(opened, predictor=look_again(opened.predictor))
-
-    def like(self, opened: Opened) -> Job:
-        """Return the job with what computes the model, so that it is the same in all processes."""
-        if opened.engine == "tensorflow":
-            return replace(self, wanted=Wanted(framework="tensorflow"))
-        return replace(self, wanted=Wanted(opened.engine, opened.precision, self.wanted.device))
-
-    def receipt(self, stem: str) -> Path:
-        """Return where the receipt of an image is, whatever its name is made of."""
-        return self.out / RECEIPTS / f"{hashlib.sha256(stem.encode()).hexdigest()[:32]}.json"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what results depend on, JSON-ready."""
-        chosen = asdict(replace(self.outputs, overwrite=False))
-        outputs = json.loads(json.dumps(chosen, default=str))
-        return {
-            "model": model_key(self.run),
-            "outputs": outputs,
-            "flips": self.flips,
-            "refine": self.refine,
-            "computed": [self.wanted.engine, self.wanted.precision, self.wanted.framework],
-        }
 
 
 class Worker:
@@ -117,7 +58,7 @@ class Worker:
     def __call__(self, item: Mapping[str, str]) -> dict[str, str]:
         """Predict and write the image at `place`, which the user called `path`, unless done."""
         stem, path, place = item["stem"], Path(item["path"]), Path(item["place"])
-        receipt = self._job.receipt(stem)
+        receipt = receipt_of(self._job, stem)
         if not receipt.is_file():
             text = json.dumps({"stem": stem, "path": str(path), **self._predict(stem, path, place)})
             write_bytes(receipt, text.encode(), overwrite=True)
@@ -136,7 +77,7 @@ class Worker:
 
 
 def predict_on_ray(
-    job: Job, sources: Sequence[str | Path | int], address: str, display: Display
+    job: Job, opened: Opened, found: dict[str, Path], address: str, display: Display
 ) -> Predictions:
     """Predict images with many processes, and write what each of them shows, once.
 
@@ -145,7 +86,8 @@ def predict_on_ray(
 
     Args:
         job: What to do.
-        sources: Image files and folders of them.
+        opened: Its model.
+        found: Image files by the stems of their results.
         address: `local`, or that of a Ray cluster.
         display: Where progress is shown.
 
@@ -153,24 +95,13 @@ def predict_on_ray(
         MissingPackageError: Ray is not installed.
         ConnectionError: There is no cluster at the address.
         FileExistsError: Results are there already, and are not those of this job.
-        DatasetError: There is no image, or two of them would get the same name.
-        ValueError: There are videos among the sources, or what is wanted does not suit the model.
     """
-    places, videos = sort_sources(sources)
-    if videos:
-        raise ValueError(f"--ray is for images; got the video {str(videos[0])!r}. Leave --ray out.")
+    result, predictor = Predictions(out=job.out), opened.predictor
     job = replace(job, run=job.run.resolve(), out=job.out.resolve())
-    job.outputs.check_sources(images=True, videos=False)
-    _ = job.outputs.scale  # complains where it cannot be used
-    found, opened = find_images(places), job.open(places)
-    job, predictor = job.like(opened), opened.predictor
-    job.outputs.check(predictor.task.name)
-    mine: Skeleton | None = getattr(predictor.task, "skeleton", None)
-    if mine is not None and job.outputs.skeleton is not None:
-        available(mine, job.outputs.skeleton)  # complains where there are none
+    job = _same_engine(job, opened)
     _begin(job, found, predictor)
     display.say(opened.why)
-    writer, result = writer_for(job.out, predictor.task, job.outputs), Predictions()
+    writer = writer_for(job.out, predictor.task, job.outputs)
     writer.start([file_name(stem, path) for stem, path in found.items()])
     try:
         with _connected(address):
@@ -190,6 +121,30 @@ def predict_on_ray(
     return result
 
 
+def _same_engine(job: Job, opened: Opened) -> Job:
+    """Return the job with what computes the model, so that it is the same in all processes."""
+    if opened.engine == "tensorflow":
+        return replace(job, wanted=Wanted(framework="tensorflow"))
+    return replace(job, wanted=Wanted(opened.engine, opened.precision, job.wanted.device))
+
+
+def receipt_of(job: Job, stem: str) -> Path:
+    """Return where the receipt of an image is, whatever its name is made of."""
+    return job.out / RECEIPTS / f"{hashlib.sha256(stem.encode()).hexdigest()[:32]}.json"
+
+
+def _described(job: Job) -> dict[str, Any]:
+    """Return what results depend on, JSON-ready."""
+    chosen = asdict(replace(job.outputs, overwrite=False))
+    return {
+        "model": model_key(job.run),
+        "outputs": json.loads(json.dumps(chosen, default=str)),
+        "flips": job.flips,
+        "refine": job.refine,
+        "computed": [job.wanted.engine, job.wanted.precision, job.wanted.framework],
+    }
+
+
 def _begin(job: Job, found: dict[str, Path], predictor: Predictor[Any]) -> None:
     """Make the folders, or see that what an earlier call left belongs to this job."""
     folder = job.out / RECEIPTS
@@ -198,21 +153,21 @@ def _begin(job: Job, found: dict[str, Path], predictor: Predictor[Any]) -> None:
     if not (folder / _JOB).is_file():
         refuse_existing(job.out, found, job.outputs, predictor)
         folder.mkdir(parents=True, exist_ok=True)
-        write_bytes(folder / _JOB, json.dumps(job.to_dict()).encode(), overwrite=True)
-    elif json.loads((folder / _JOB).read_text(encoding="utf-8")) != job.to_dict():
+        write_bytes(folder / _JOB, json.dumps(_described(job)).encode(), overwrite=True)
+    elif json.loads((folder / _JOB).read_text(encoding="utf-8")) != _described(job):
         raise FileExistsError(
             f"{str(job.out)!r} holds predictions that were not finished, of another model or with "
             "other options. Give these again to go on, another --out, or --overwrite."
         )
     for told in _receipts(job, found):
         if "failed" in told:  # it may have been mended
-            job.receipt(told["stem"]).unlink()
+            receipt_of(job, told["stem"]).unlink()
 
 
 def _receipts(job: Job, found: dict[str, Path]) -> Iterator[dict[str, Any]]:
     """Yield what is known of the images that are done, in their order."""
     for stem in found:
-        if (path := job.receipt(stem)).is_file():
+        if (path := receipt_of(job, stem)).is_file():
             yield json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -1,10 +1,10 @@
-"""`segmentare convert`: a dataset in another format, and what that format cannot hold."""
+"""A dataset with masks or objects in another format, and what that format cannot hold."""
 
 from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,9 +26,9 @@ from segmentare.datasets.writers import (
     connected_parts,
 )
 from segmentare.errors import DatasetError
-from segmentare.interfaces.chosen_skeletons import Chosen, choose_skeleton
 from segmentare.interfaces.display import Display
 from segmentare.objects import Flattened, Instances
+from segmentare.result import Result
 
 FORMATS: dict[str, type[Writer]] = {
     "coco": CocoWriter,
@@ -42,8 +42,8 @@ FORMATS: dict[str, type[Writer]] = {
 POSE_FORMATS = ("openpose", "coco-keypoints")
 
 
-@dataclass(frozen=True)
-class Converted:
+@dataclass(frozen=True, repr=False)
+class Converted(Result):
     """What a conversion wrote.
 
     Attributes:
@@ -71,75 +71,70 @@ class Converted:
         skipped = [{"file": file, "reason": reason} for file, reason in self.skipped]
         return {**vars(self), "out": str(self.out), "skipped": skipped}
 
-    def lines(self) -> list[str]:
-        """Return the result in sentences, the losses first."""
+    @property
+    def title(self) -> str:
+        """How much was written."""
         with_objects = f" with {self.objects} objects" if self.objects else ""
-        said = [f"Wrote {self.images} images{with_objects} as {self.layout}."]
-        said += [f"Lost: {what} ({count})." for what, count in self.lost.items()]
-        said += ["The format holds everything that was read."] * (not self.lost)
-        said += [f"Note: {what} ({count})." for what, count in self.notes.items()]
-        said += [f"Note: {remark}" for remark in self.remarks]
-        return [*said, *(f"Skipped: {file}: {reason}" for file, reason in self.skipped)]
+        return f"Wrote {self.images} images{with_objects} as {self.layout}."
+
+    @property
+    def summary(self) -> Mapping[str, object]:
+        """Where it is and what was lost."""
+        return {
+            "folder": self.out,
+            "lost": "; ".join(f"{what} ({count})" for what, count in self.lost.items())
+            or "nothing",
+            "notes": "; ".join(f"{what} ({count})" for what, count in self.notes.items()),
+            "remarks": " ".join(self.remarks),
+            "skipped": "; ".join(f"{file}: {reason}" for file, reason in self.skipped),
+        }
+
+    @property
+    def exit_code(self) -> int:
+        """1 where an image had to be left out."""
+        return 1 if self.skipped else 0
+
+    def tables(self) -> Iterator[str]:
+        """Yield the result in sentences, the losses first."""
+        yield self.title
+        yield from (f"Lost: {what} ({count})." for what, count in self.lost.items())
+        if not self.lost:
+            yield "The format holds everything that was read."
+        yield from (f"Note: {what} ({count})." for what, count in self.notes.items())
+        yield from (f"Note: {remark}" for remark in self.remarks)
+        yield from (f"Skipped: {file}: {reason}" for file, reason in self.skipped)
 
 
-def convert(
-    data: str | Path,
-    out: str | Path,
-    to: str,
-    *,
-    reader: str | None = None,
-    skeleton: Chosen | None = None,
-    display: Display | None = None,
+def convert_objects(
+    data: Path, out: Path, to: str, reader: str | None, display: Display
 ) -> Converted:
-    """Write a dataset in another format, and say what that format cannot hold.
-
-    Images are copied as they are. Masks that do not tell objects apart give one object for each
-    connected part.
+    """Write a dataset with masks or objects in another format; see `commands.convert`.
 
     Args:
-        data: Dataset folder.
-        out: Folder of the new dataset, which must not exist or be empty; it appears whole or
-            not at all.
-        to: A key of `FORMATS`, or one of `POSE_FORMATS` for people with keypoints.
+        data: Folder of the dataset.
+        out: Folder of the new one, which is free.
+        to: A key of `FORMATS`.
         reader: Name of the reader, where the layout is not recognized rightly.
-        skeleton: Name or TOML file of the keypoints that people shall have; `None` keeps theirs.
-        display: Where progress is shown; `None` shows nothing.
+        display: Where progress is shown.
 
     Raises:
         DatasetError: The data cannot be read, or hold no usable image.
-        FileExistsError: There is something in `out`.
-        ValueError: There is no such format or skeleton.
     """
-    out, display = Path(out), display or Display(quiet=True)
-    if to in POSE_FORMATS:
-        from segmentare.interfaces.converting_poses import convert_poses
-
-        wanted = None if skeleton is None else choose_skeleton(skeleton)
-        return convert_poses(Path(data), out, to, reader=reader, skeleton=wanted, display=display)
-    if to not in FORMATS:
-        known = ", ".join((*FORMATS, *POSE_FORMATS))
-        raise ValueError(f"The format must be one of {known}; got '{to}'.")
-    if skeleton is not None:
-        raise ValueError(
-            f"--skeleton is for {' and '.join(POSE_FORMATS)}; got it with the format '{to}'. Leave "
-            "it out."
-        )
-    check_free(out)
-    dataset = _open(Path(data), reader, to)
-    counted = _counted(dataset)
+    dataset = _open_whole(data, reader, to)
     with new_folder(out) as building:
-        writer = FORMATS[to](building, counted)
+        writer = FORMATS[to](building, _counted(dataset))
         written, skipped = _write_all(dataset, writer, display)
         writer.finish()
+    told_apart = writer.tells_apart or isinstance(dataset, ObjectDataset)
     return Converted(
-        out,
-        writer.layout,
-        written,
-        writer.objects if writer.tells_apart or isinstance(dataset, ObjectDataset) else 0,
-        {what: count for what, count in writer.lost.items() if count},
-        {what: count for what, count in writer.notes.items() if count},
-        tuple(problem.what for problem in dataset.problems if not problem.stops),
-        skipped,
+        out=out,
+        layout=writer.layout,
+        images=written,
+        objects=writer.objects if told_apart else 0,
+        lost={what: count for what, count in writer.lost.items() if count},
+        notes={what: count for what, count in writer.notes.items() if count},
+        remarks=tuple(problem.what for problem in dataset.problems if not problem.stops),
+        skipped=skipped,
     )
 
 
@@ -168,7 +163,7 @@ def new_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _open(data: Path, reader: str | None, to: str) -> FileDataset:
+def _open_whole(data: Path, reader: str | None, to: str) -> FileDataset:
     """Open a dataset for the task that keeps most of what it holds."""
     try:
         found = open_dataset(data, reader, "panoptic" if to == "panoptic" else "instance")

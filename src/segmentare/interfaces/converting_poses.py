@@ -25,7 +25,7 @@ from segmentare.datasets.openpose_dataset import openpose_files
 from segmentare.datasets.pose_dataset import PoseDataset
 from segmentare.errors import DatasetError
 from segmentare.geometry import Size
-from segmentare.interfaces.converting import Converted, check_free, new_folder
+from segmentare.interfaces.converting import Converted, new_folder
 from segmentare.interfaces.display import Display
 from segmentare.poses import HIDDEN, Poses, Skeleton
 from segmentare.skeletons import dropped
@@ -62,16 +62,14 @@ def convert_poses(
     skeleton: Skeleton | None = None,
     display: Display,
 ) -> Converted:
-    """Write people with keypoints in another format; see `converting.convert`.
+    """Write people with keypoints in another format; see `commands.convert`.
 
     The folder may hold annotation files alone. Images are copied where they are there.
 
     Raises:
         DatasetError: The data cannot be read, or hold no usable image.
-        FileExistsError: There is something in `out`.
         ValueError: OpenPose, or `skeleton`, has none of the keypoints.
     """
-    check_free(out)
     source = _source(data, reader, skeleton)
     if skeleton is not None:
         source = _in_skeleton(source, skeleton)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,6 +18,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from segmentare.interfaces.terminal import console
 
 T = TypeVar("T")
 
@@ -29,11 +30,11 @@ class Display:
     """Says what happens; a quiet one says nothing."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self.console = console(errors=True, quiet=quiet)
 
     def say(self, text: str, style: str | None = None) -> None:
         """Print one line or more."""
-        self.console.print(text, style=style, markup=False, soft_wrap=True)
+        self.console.print(text, style=style, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Print a line that must not be missed."""
@@ -50,12 +51,12 @@ class Display:
     def bar(self, what: str, total: int) -> Iterator[Bar]:
         """Show a bar with a text, the count, the time spent and the time left."""
         progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=self.console,
             transient=True,
             disable=not self.console.is_terminal,
@@ -80,7 +81,7 @@ class Bar:
         self._progress.update(self._id, note=text)
         if self._progress.disable and time.monotonic() - self._said > _QUIET_SECONDS:
             self._said = time.monotonic()
-            self._progress.console.print(text, markup=False, soft_wrap=True)
+            self._progress.console.print(text, soft_wrap=True)
 
     def show(self, done: int, total: int, note: str) -> None:
         """Set the count and the text behind it."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from rich.console import RenderableType
 from rich.table import Table
 
 from segmentare.engines.parity import Parity
 from segmentare.interfaces.benching import Bench
 from segmentare.interfaces.exporting import Export
-from segmentare.interfaces.tables import console
 
 _BENCHED = (
     "ms p50",
@@ -22,9 +24,8 @@ _BENCHED = (
 )
 
 
-def print_export(result: Export) -> None:
-    """Print how an export compares with its model."""
-    out = console()
+def export_tables(result: Export) -> Iterator[RenderableType]:
+    """Yield how an export compares with its model."""
     title = f"Compared with the model on {result.images}"
     table = Table("", *(parity.computed for parity in result.parity), title=title)
     table.title_justify = "left"
@@ -38,12 +39,12 @@ def print_export(result: Export) -> None:
     for name in sorted({name for parity in result.parity for name in parity.milliseconds}):
         found = (parity.milliseconds.get(name) for parity in result.parity)
         table.add_row(f"ms per image, {name}", *("" if v is None else f"{v:.1f}" for v in found))
-    out.print(table)
-    out.print(f"Export: {result.folder} ({result.megabytes:.1f} MB)", markup=False, soft_wrap=True)
+    yield table
+    yield f"Export: {result.folder} ({result.megabytes:.1f} MB)"
 
 
-def print_bench(result: Bench) -> None:
-    """Print what every engine is like."""
+def bench_tables(result: Bench) -> Iterator[RenderableType]:
+    """Yield what every engine is like."""
     height, width = result.size
     title = f"Maps of one image, input {height} x {width}; file to file: {result.images}"
     several = len({row.model for row in result.rows}) > 1
@@ -70,11 +71,10 @@ def print_bench(result: Bench) -> None:
             _number(row.start, 1),
             _number(row.memory, 2),
         )
-    out = console()
-    out.print(table)
+    yield table
     facts = result.facts
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    out.print(f"{facts['processor']}, {facts['cores']} cores; {versions}; {facts['when']}.")
+    yield f"{facts['processor']}, {facts['cores']} cores; {versions}; {facts['when']}."
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -1,42 +1,39 @@
-"""`segmentare evaluate` and `compare`: a model against the truth."""
+"""A model against the truth: every image predicted, scored and drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segmentare.annotations import Sample
 from segmentare.datasets.base import Dataset, Record
-from segmentare.engines.loading import Wanted, open_model
 from segmentare.errors import DatasetError
-from segmentare.interfaces.chosen_skeletons import Chosen, check_task, choose_skeleton
-from segmentare.interfaces.common_ground import (
-    check_categories,
-    check_skeletons,
-    fitted,
-    pixels_of,
-)
+from segmentare.interfaces.common_ground import fitted, pixels_of
 from segmentare.interfaces.display import Display
-from segmentare.interfaces.runs import Seen, read_seen, read_split_parts
+from segmentare.interfaces.formatting import number, score_order, score_text
+from segmentare.interfaces.runs import Seen
 from segmentare.metrics.calibration import Calibration
-from segmentare.metrics.comparison import compare as compare_rows
 from segmentare.poses import Poses
 from segmentare.prediction import files
 from segmentare.prediction.drawing import compare_outlines, thumbnail
 from segmentare.prediction.drawing_poses import compare_poses
 from segmentare.prediction.object_drawing import compare_objects
 from segmentare.prediction.predictor import Predictor
-from segmentare.prediction.refining import look_again
+from segmentare.result import Result
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 _PICTURE_SIDE = 560  # pixels of the longer side of a picture in a report
 _OBJECTS_SIDE = 800  # the same where there are many small objects to be seen
 _PAIR_SIDE = 1000  # the same of truth and prediction side by side
+_SCORES = 5  # that a summary has room for
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Result):
     """What a model scored on some images.
 
     Attributes:
@@ -52,6 +49,7 @@ class Evaluation:
         pictures: JPEG bytes per image name: truth and prediction outlined.
         outcomes: Per image name how many segments of its picture are `matched`, `missed` and
             `invented`; empty for a task that does not tell objects apart.
+        report: The HTML report, or `None`.
     """
 
     task: str
@@ -65,6 +63,43 @@ class Evaluation:
     failed: list[tuple[str, str]] = field(default_factory=list)
     pictures: dict[str, bytes] = field(default_factory=dict)
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
+    report: Path | None = None
+
+    @property
+    def title(self) -> str:
+        """What was scored."""
+        what = f"the {self.part} part" if self.part else "the folder"
+        return f"Evaluation of {self.images} images of {what} ({self.task})"
+
+    @property
+    def summary(self) -> Mapping[str, object]:
+        """The main score first, then as many others as there is room for."""
+        named = {score_text(name).title: score_summary(value) for name, value in self._ordered()}
+        some = dict([(name, text) for name, text in named.items() if text][:_SCORES])
+        return {
+            **some,
+            "note": self.seen.sentence(),
+            "skipped": len(self.failed),
+            "report": self.report,
+        }
+
+    def _ordered(self) -> list[tuple[str, Any]]:
+        return sorted(
+            self.scores.items(), key=lambda pair: (pair[0] != self.headline, score_order(pair[0]))
+        )
+
+    @property
+    def exit_code(self) -> int:
+        """1 where an image could not be scored."""
+        return 1 if self.failed else 0
+
+    def tables(self) -> Iterator[RenderableType]:
+        """Yield all scores, and where the report is."""
+        from segmentare.interfaces.tables import score_tables
+
+        yield from score_tables(self)
+        if self.report is not None:
+            yield f"Report: {self.report}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the pictures as JSON-ready data."""
@@ -78,88 +113,6 @@ class Evaluation:
             "calibration": self.calibration,
             "per_image": self.per_image,
         }
-
-
-def evaluate(  # noqa: PLR0913  one argument per option of the command line
-    run: str | Path,
-    data: str | Path,
-    *,
-    part: str | None = None,
-    reader: str | None = None,
-    flips: bool | None = None,
-    refine: bool = False,
-    skeleton: Chosen | None = None,
-    wanted: Wanted | None = None,
-    pictures: bool = True,
-    display: Display | None = None,
-) -> Evaluation:
-    """Score a model on a dataset, every image at its own size.
-
-    Keypoints of another skeleton are converted to the model's; those that only the model has are
-    not scored.
-
-    Args:
-        run: Model folder.
-        data: Dataset folder.
-        part: `train`, `val` or `test`: that part of the run's own split; `None`: all images.
-        reader: Name of the reader, where the layout is not recognized rightly.
-        flips: Average over four mirrors of each image; `None`: as an export says, else not.
-        refine: Look at every person with keypoints again, close up.
-        skeleton: Name or TOML file of what the keypoints are where the data does not name them;
-            `None`: those of the model.
-        wanted: What computes the model; `None`: the fastest engine, by a trial on the images.
-        pictures: Keep a picture of each image for a report.
-        display: Where progress is shown; `None` shows nothing.
-
-    Raises:
-        DatasetError: The data cannot be read, or the part is empty.
-        ModelError: The model folder is damaged.
-        MissingPackageError: The framework, or any, is not installed.
-        ValueError: The dataset's categories or keypoints are not the model's, or the model finds
-            nobody to look at again.
-    """
-    from segmentare.datasets import open_dataset
-    from segmentare.interfaces.example_images import trial_images
-
-    opened = open_model(
-        run, wanted or Wanted(), flips=flips, examples=lambda m: trial_images(m, [Path(data)])
-    )
-    predictor = opened.predictor
-    if refine:
-        predictor = look_again(predictor)
-    mine = getattr(predictor.task, "skeleton", None)
-    chosen = mine if skeleton is None else choose_skeleton(skeleton)
-    if skeleton is not None:
-        check_task(chosen, predictor.task.name)
-    dataset = open_dataset(Path(data), reader, predictor.task.name, chosen)
-    check_categories(predictor, dataset)
-    remark = check_skeletons(predictor, dataset)
-    if remark and display is not None:
-        display.warn(remark)
-    records = list(dataset.records)
-    if part is not None:
-        names = read_split_parts(Path(run))[part]
-        records = [record for record in records if record.name in names]
-        if not records:
-            raise DatasetError(
-                f"The part {part!r} of the run's split must have images in {str(data)!r}; it has "
-                f"{len(names)} names, and none is there. Give the data that the run was trained on."
-            )
-    if not records:
-        problem = next((p.what for p in dataset.problems if p.stops), "No image is annotated.")
-        raise DatasetError(f"{str(data)!r} must hold annotated images. {problem}")
-    seen = read_seen(Path(run))
-    if display is not None:
-        display.say(opened.why)
-    return score(
-        predictor,
-        dataset,
-        records,
-        seen=seen,
-        part=part or "",
-        pictures=pictures,
-        display=display,
-    )
 
 
 def score(
@@ -216,6 +169,21 @@ def score(
     )
 
 
+def score_summary(value: Any) -> str:  # noqa: ANN401  any JSON value
+    """Return a score in a few words: its mean with its interval, or the pooled one."""
+    if isinstance(value, float):
+        return number(value)
+    if not isinstance(value, Mapping) or not {"mean", "pooled"} & set(value):
+        return ""
+    interval = value.get("ci95")
+    text = number(value.get("mean", value.get("pooled")))
+    return (
+        f"{text} (95 % interval {number(interval[0])} to {number(interval[1])})"
+        if interval
+        else text
+    )
+
+
 def image_score(headline: str, rows: Sequence[dict[str, Any]]) -> str:
     """Return the score by which single images are judged: the main one, else OKS AP, else Dice.
 
@@ -227,52 +195,6 @@ def image_score(headline: str, rows: Sequence[dict[str, Any]]) -> str:
     """
     names = (headline, "oks_ap")
     return next((name for name in names if all(name in row for row in rows)), "dice")
-
-
-def compare(  # noqa: PLR0913  one argument per option of the command line
-    run_a: str | Path,
-    run_b: str | Path,
-    data: str | Path,
-    *,
-    part: str | None = None,
-    score_name: str | None = None,
-    reader: str | None = None,
-    skeleton: Chosen | None = None,
-    framework: str = "auto",
-    display: Display | None = None,
-) -> dict[str, Any]:
-    """Compare two models on the same images by a paired bootstrap.
-
-    Args:
-        run_a: Model folder.
-        run_b: Model folder.
-        data: Dataset folder.
-        part: Part of the split of `run_a`, or `None` for all images.
-        score_name: Which score per image; `None`: see `image_score`, for `run_a`.
-        reader: Name of the reader.
-        skeleton: As in `evaluate`.
-        framework: What computes both.
-        display: Where progress is shown.
-
-    Returns:
-        What `metrics.comparison.compare` returns, and `seen`: for each model how many of the
-        images it was trained on or chosen by.
-    """
-    same: Any = {
-        "reader": reader,
-        "skeleton": skeleton,
-        "wanted": Wanted(framework=framework),
-        "pictures": False,
-        "display": display,
-    }
-    first = evaluate(run_a, data, part=part, **same)
-    names = {row["name"] for row in first.per_image}
-    second = evaluate(run_b, data, **same)
-    rows = [row for row in second.per_image if row["name"] in names]
-    seen_b = [name for name in second.seen.names() if name in names]
-    chosen = score_name or image_score(first.headline, first.per_image)
-    result = compare_rows(first.per_image, rows, chosen)
-    return {**result, "seen": {"a": len(first.seen.names()), "b": len(seen_b)}}
 
 
 def _picture(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from segmentare.datasets.images import read_image
 from segmentare.errors import DatasetError, ModelError
 from segmentare.geometry import Image
 from segmentare.interfaces.common_ground import check_categories, check_skeletons, fitted
-from segmentare.interfaces.predicting import find_images
 from segmentare.interfaces.runs import read_split_parts
+from segmentare.interfaces.sources import find_images
 from segmentare.models import Model
 from segmentare.prediction.predictor import Predictor
 
@@ -77,11 +77,9 @@ def examples_from(
     return Examples(samples, images[share:], f"{len(samples)} images without annotations")
 
 
-def trial_images(model: Model, places: Sequence[Path]) -> list[Image]:
-    """Return a few of the images at some places that the model can take."""
-    if not places:
-        return []
-    return list(usable(model, spread(list(find_images(places).values()), _TRIED)))
+def trial_images(model: Model, paths: Collection[Path]) -> list[Image]:
+    """Return a few of the images that the model can take."""
+    return list(usable(model, spread(list(paths), _TRIED)))
 
 
 def noise(model: Model, count: int) -> list[Image]:

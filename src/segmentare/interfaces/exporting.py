@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segmentare.atomic import write_bytes, write_json
 from segmentare.engines import ENGINES, Engine, Settings
@@ -21,6 +22,10 @@ from segmentare.interfaces.display import Display
 from segmentare.interfaces.example_images import Examples, examples_from
 from segmentare.interfaces.machine import describe_machine, now
 from segmentare.models import PARITY, Model, read_model
+from segmentare.result import Result
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 COMPARED = 24  #: images that an export is compared on
 CALIBRATED = 64  #: images that int8 is calibrated on
@@ -57,8 +62,8 @@ class ExportOptions:
     overwrite: bool = False
 
 
-@dataclass(frozen=True)
-class Export:
+@dataclass(frozen=True, repr=False)
+class Export(Result):
     """A finished export.
 
     Attributes:
@@ -81,6 +86,23 @@ class Export:
             "images": self.images,
             "parity": [parity.to_dict() for parity in self.parity],
         }
+
+    @property
+    def title(self) -> str:
+        """Where it is."""
+        return f"Export {str(self.folder)!r} ({self.megabytes:.1f} MB)"
+
+    @property
+    def summary(self) -> Mapping[str, object]:
+        """What the comparisons found."""
+        found = {parity.computed: sentence(parity) for parity in self.parity}
+        return {"compared on": self.images, **found}
+
+    def tables(self) -> Iterator[RenderableType]:
+        """Yield how the export compares with its model."""
+        from segmentare.interfaces.engine_tables import export_tables
+
+        return export_tables(self)
 
 
 def export(
@@ -178,11 +200,11 @@ def _compared(model: Model, made: Model, engine: Engine, examples: Examples) -> 
     precision = engine.computes(made)[0]
     exported = open_model(made.folder, Wanted(engine.name, precision, "cpu"))
     framework = choose_framework()
-    exact = Wanted(precision="f32" if framework == "torch" else None, framework=framework)
+    exact = Wanted(precision="float32" if framework == "torch" else None, framework=framework)
     flips = exported.predictor.flips
     truth = open_model(model.folder, replace(exact, device="cpu"), flips=flips).predictor
     parity = compare(truth, exported.predictor, examples.compared)
-    way = f"{framework} f32"
+    way = f"{framework} float32"
     functions = {way: plain(model, framework), parity.computed: exported.predictor.maps_of}
     if parity.computed == way:
         functions = {way: exported.predictor.maps_of}

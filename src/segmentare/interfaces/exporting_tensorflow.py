@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,15 @@ from segmentare.interfaces.machine import describe_machine, now
 from segmentare.interfaces.runs import read_split_parts
 from segmentare.loading import load
 from segmentare.prediction.predictor import Predictor
+from segmentare.result import Result
 
 TITLES = {"savedmodel": "SavedModel"}
 
 PARITY = "parity.json"  #: how an export was compared with its model
 
 
-@dataclass(frozen=True)
-class Export:
+@dataclass(frozen=True, repr=False)
+class Export(Result):
     """A finished export.
 
     Attributes:
@@ -48,6 +49,21 @@ class Export:
         """Return JSON-ready data."""
         rows = [{**asdict(row), "share_that_differs": row.share} for row in self.compared]
         return {"folder": str(self.folder), "megabytes": self.megabytes, "parity": rows}
+
+    @property
+    def title(self) -> str:
+        """Where it is."""
+        return f"Export {str(self.folder)!r} ({self.megabytes} MB)"
+
+    @property
+    def summary(self) -> Mapping[str, object]:
+        """What the comparisons found."""
+        return {row.computed: row.sentence() for row in self.compared}
+
+    def tables(self) -> Iterator[str]:
+        """Yield what the comparisons found."""
+        yield from (row.sentence() for row in self.compared)
+        yield f"Export: {self.folder} ({self.megabytes} MB)"
 
 
 def export(
@@ -165,7 +181,7 @@ def _write(run: Path, to: str, folder: Path) -> dict[str, Reader]:
     files = exports.write_savedmodel(found, folder)
     facts = {
         "format": to,
-        "precision": "f32",
+        "precision": "float32",
         "files": {name: exports.checksum(folder / name) for name in files},
         "multiple": 1,
         "flips": False,
@@ -173,7 +189,7 @@ def _write(run: Path, to: str, folder: Path) -> dict[str, Reader]:
     write_json(folder / MODEL, {**found.description, exports.EXPORT: facts})
     predictor = load(folder)
     server = exports.Server(predictor, folder, found.network.stride)
-    return {f"{to} f32": predictor, f"{to} serving_default": server}
+    return {f"{to} float32": predictor, f"{to} serving_default": server}
 
 
 def _readme(model: Predictor[Any], to: str, result: Export) -> str:

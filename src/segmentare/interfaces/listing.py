@@ -1,24 +1,21 @@
-"""The networks that can be built, counted by whichever framework is installed."""
+"""Networks, counted by whichever framework is installed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segmentare.architecture import LISTED, NetworkRow, NetworkSpec
+from segmentare.architecture import NetworkRow, NetworkSpec
 from segmentare.frameworks import AUTO, choose_framework
 
 
-def list_networks(
-    size: tuple[int, int] = (256, 256),
-    specs: Sequence[NetworkSpec] = LISTED,
-    *,
-    framework: str = AUTO,
+def measure_networks(
+    specs: Sequence[NetworkSpec], size: tuple[int, int] = (256, 256), framework: str = AUTO
 ) -> list[NetworkRow]:
     """Return networks with their parameters and multiply-adds, which are the same in either.
 
     Args:
-        size: Height and width of the image that is counted; the cost is scaled to a megapixel.
         specs: Which networks, each with one binary head.
+        size: Height and width of the image that is counted; the cost is scaled to a megapixel.
         framework: `torch`, `tensorflow`, or `auto`: PyTorch where it is installed.
 
     Raises:

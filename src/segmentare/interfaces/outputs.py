@@ -10,10 +10,10 @@ from segmentare.datasets import KEYPOINT_TASKS
 from segmentare.datasets.openpose import LAYOUTS, SUFFIX
 from segmentare.interfaces.chosen_skeletons import check_task
 from segmentare.interfaces.filming import VideoOutputs
-from segmentare.interfaces.options import LARGE
 from segmentare.poses import Skeleton
 from segmentare.prediction.object_tables import PANOPTIC_FOLDER, Scale
 
+LARGE = 32.0  #: megapixels; larger images are predicted in parts
 _OF_IMAGES = ("probability", "cutout", "background", "heatmaps", "pixel_size")
 _OF_VIDEOS = {"first": 0, "last": None, "step": 1, "track": True, "smooth": True}
 

@@ -1,10 +1,10 @@
-"""`segmentare predict`: images and videos in; masks, skeletons and tables of them out."""
+"""Images in; masks, skeletons and tables of them out: what `segmentare predict` writes."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from segmentare.atomic import write_bytes
-from segmentare.datasets.images import is_image, read_image
+from segmentare.datasets.images import read_image
 from segmentare.datasets.windows import WholeImage, Windows, open_large
-from segmentare.engines.loading import Wanted, open_model
+from segmentare.engines.loading import Opened, Wanted, open_model
 from segmentare.errors import DatasetError, MissingPackageError
 from segmentare.geometry import Image
 from segmentare.interfaces.display import Bar, Display
-from segmentare.interfaces.filming import Filmed, predict_video
+from segmentare.interfaces.example_images import trial_images
+from segmentare.interfaces.filming import Filmed
 from segmentare.interfaces.large_images import MASK, LargeImages, model_key
 from segmentare.interfaces.outputs import Outputs
 from segmentare.interfaces.pipeline import WriteBehind, read_ahead
@@ -27,123 +28,117 @@ from segmentare.interfaces.writing_poses import PoseWriter
 from segmentare.poses import Skeleton
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.refining import look_again
-from segmentare.prediction.video import is_video
+from segmentare.result import Result
 from segmentare.skeletons import available
 from segmentare.tasks import Body, Pose
 from segmentare.tasks.base import Task
 
-__all__ = ["Outputs", "Predictions", "find_images", "predict"]
-
 LINES = "predictions.jsonl"
+_LISTED = 3  # images and videos that a summary names
 
 
-@dataclass(frozen=True)
-class Predictions:
+@dataclass(frozen=True, repr=False)
+class Predictions(Result):
     """What a bulk prediction did.
 
     Attributes:
         rows: One JSON-ready dictionary per image, as in `predictions.jsonl`.
         failed: (file, reason) of the images and videos that could not be read.
         films: What became of the videos.
+        out: Folder of the results.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
     films: list[Filmed] = field(default_factory=list)
+    out: Path = Path()
+
+    @property
+    def title(self) -> str:
+        """How much was predicted, and where it is."""
+        done = [(len(self.rows), "image")] if self.rows or not self.films else []
+        done += [(len(self.films), "video")] if self.films else []
+        text = " and ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in done)
+        return f"{text} in {self.out}, {len(self.failed)} skipped"
+
+    @property
+    def summary(self) -> Mapping[str, object]:
+        """A few of the results."""
+        images = {str(row["image"]): _seen(row) for row in self.rows[:_LISTED]}
+        videos = {film.name: f"{film.frames} frames" for film in self.films[:_LISTED]}
+        return {**images, **videos, **{f"skipped {file}": why for file, why in self.failed[:2]}}
+
+    @property
+    def exit_code(self) -> int:
+        """1 where an image or a video could not be read."""
+        return 1 if self.failed else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON-ready data."""
+        return {
+            "out": str(self.out),
+            "images": self.rows,
+            "videos": [film.to_dict() for film in self.films],
+            "skipped": [{"file": file, "reason": reason} for file, reason in self.failed],
+        }
+
+    def to_json(self) -> str:
+        """Return a line of JSON per image and per video."""
+        rows = (*self.rows, *(film.to_dict() for film in self.films))
+        return "\n".join(json.dumps(row) for row in rows)
+
+    def tables(self) -> Iterator[str]:
+        """Yield what was skipped and how much was done."""
+        yield from (f"Skipped: {file}: {reason}" for file, reason in self.failed)
+        yield f"{self.title}."
 
 
-def predict(  # noqa: PLR0913  one argument per option of the command line
-    run: str | Path,
-    images: Sequence[str | Path | int],
-    out: str | Path,
-    outputs: Outputs | None = None,
-    *,
-    flips: bool | None = None,
-    refine: bool = False,
-    wanted: Wanted | None = None,
-    display: Display | None = None,
-) -> Predictions:
-    """Predict images and videos, and write what each of them shows into `out`.
+def _seen(row: Mapping[str, Any]) -> str:
+    """Say in a few words what an image shows."""
+    found = row.get("categories") or {}
+    shown = [f"{name} {one['share']:.1%}" for name, one in found.items() if one.get("share")]
+    return ", ".join([*shown, *[f"{row['people']} people"] * ("people" in row)]) or "nothing"
 
-    Args:
-        run: Model folder.
-        images: Image files; folders, whose images are searched with their subfolders; video files
-            and numbers of cameras, which come after all images, see `predict_video`.
-        out: Folder for the results; made if it is missing.
+
+@dataclass(frozen=True)
+class Job:
+    """A model, and what it writes where.
+
+    Attributes:
+        run: Model folder; every machine must see it, the images and `out` under the same path.
+        out: Folder of the results.
         outputs: What to write.
-        flips: Average over four mirrors of the image: four times the work; `None`: as an export
-            says, else not.
+        flips: Average over four mirrors of the image; `None`: as an export says, else not.
         refine: Look at every person with keypoints again, close up.
-        wanted: What computes the model; `None`: the fastest engine, by a trial on the images.
-        display: Where progress is shown; `None` shows nothing.
-
-    Returns:
-        A row per image, what became of videos, and what was skipped because it is broken.
-
-    Raises:
-        ModelError: The model folder is damaged.
-        MissingPackageError: The framework, or any, is not installed.
-        DatasetError: There is no image, two of them would get the same name, or the one video
-            cannot be read.
-        FileExistsError: A result is there already and `outputs.overwrite` is false.
-        ValueError: What is wanted does not suit the model or what it looks at, the size of a
-            pixel cannot be used, or tables of earlier calls are damaged.
+        wanted: What computes the model.
     """
-    from segmentare.interfaces.example_images import trial_images
 
-    display = display or Display(quiet=True)
-    outputs, out = outputs or Outputs(), Path(out)
-    film = replace(
-        outputs.film,
-        openpose=outputs.openpose,
-        skeleton=outputs.skeleton,
-        overwrite=outputs.overwrite,
-    )
-    places, videos = sort_sources(images)
-    outputs.check_sources(images=bool(places) or not videos, videos=bool(videos))
-    _ = outputs.scale  # complains where it cannot be used
-    opened = open_model(
-        run, wanted or Wanted(), flips=flips, examples=lambda model: trial_images(model, places)
-    )
-    predictor = opened.predictor
-    outputs.check(predictor.task.name)
-    mine: Skeleton | None = getattr(predictor.task, "skeleton", None)
-    if mine is not None and outputs.skeleton is not None:
-        available(mine, outputs.skeleton)  # complains where there are none
-    if refine:
-        predictor = look_again(predictor)
-    result = Predictions()
-    if places or not videos:
-        Images(predictor, Path(run), out, outputs, display, opened.why).predict(places, result)
-    alone = len(videos) == 1 and not places
-    for video in videos:
-        try:
-            result.films.append(predict_video(predictor, video, out, film, display))
-        except DatasetError as error:
-            if alone:
-                raise
-            result.failed.append((str(video), str(error)))
-    return result
+    run: Path
+    out: Path
+    outputs: Outputs
+    flips: bool | None = None
+    refine: bool = False
+    wanted: Wanted = field(default_factory=Wanted)
 
+    def open(self, images: Collection[Path] = ()) -> Opened:
+        """Return the model, ready to predict; images, if any are given, are for a trial.
 
-def sort_sources(sources: Sequence[str | Path | int]) -> tuple[list[Path], list[Path]]:
-    """Return the images and folders, and the videos and cameras, among what was given.
-
-    Raises:
-        DatasetError: Two videos would get the same name.
-    """
-    given = [Path(str(source)) for source in sources]
-    videos = [path for path in given if is_video(path) and not path.is_dir()]
-    videos = [path for path in videos if path.suffix or not path.exists()]
-    stems: dict[str, Path] = {}
-    for path in videos:
-        if path.stem in stems:
-            raise DatasetError(
-                f"'{stems[path.stem]}' and '{path}' would both become '{path.stem}.jsonl'. Predict "
-                "them into different folders."
-            )
-        stems[path.stem] = path
-    return [path for path in given if path not in videos], videos
+        Raises:
+            ModelError: The model folder is damaged.
+            MissingPackageError: The framework, or any, is not installed.
+            ValueError: What is to be written does not suit the model.
+        """
+        opened = open_model(
+            self.run, self.wanted, flips=self.flips, examples=lambda m: trial_images(m, images)
+        )
+        task = opened.predictor.task
+        self.outputs.check(task.name)
+        mine: Skeleton | None = getattr(task, "skeleton", None)
+        if mine is not None and self.outputs.skeleton is not None:
+            available(mine, self.outputs.skeleton)  # complains where there are none
+        if not self.refine:
+            return opened
+        return replace(opened, predictor=look_again(opened.predictor))
 
 
 @dataclass(frozen=True)
@@ -157,9 +152,9 @@ class Images:
     display: Display
     why: str
 
-    def predict(self, places: Sequence[Path], result: Predictions) -> None:
-        """Predict the images at some places; what was done, also up to a Ctrl-C, goes there."""
-        found, task = find_images(places), self.predictor.task
+    def predict(self, found: dict[str, Path], result: Predictions) -> None:
+        """Predict images by their stems; what was done, also up to a Ctrl-C, goes into `result`."""
+        task = self.predictor.task
         refuse_existing(self.out, found, self.outputs, self.predictor)
         self.display.say(self.why)
         writer = writer_for(self.out, task, self.outputs)
@@ -201,14 +196,16 @@ class Images:
                 images = LargeImages(self.predictor, key, self.out, self.outputs, self.display)
                 row = images.predict(stem, path, source, bar.note)
             return lambda: row
-        shown = self.predictor.predict(source)
-        maps = self.predictor.read(source).maps if self.outputs.heatmaps else None
+        if not self.outputs.heatmaps:
+            shown = self.predictor.predict(source)
+            return lambda: writer.write(stem, path, source, shown)
+        reading = self.predictor.read(source)
+        shown = self.predictor.predict(source, reading)
 
         def write() -> dict[str, Any]:
             row = writer.write(stem, path, source, shown)
-            if maps is not None:
-                overwrite, target = self.outputs.overwrite, self.out / stem
-                write_heatmaps(target, source, maps, self.predictor.task, overwrite=overwrite)
+            overwrite, target, task = self.outputs.overwrite, self.out / stem, self.predictor.task
+            write_heatmaps(target, source, reading.maps, task, overwrite=overwrite)
             return row
 
         return write
@@ -234,48 +231,6 @@ def _result_of(row: dict[str, Any]) -> str | None:
     """Return the file that only one image of the folder can have."""
     name: str | None = row.get("keypoints") or row.get("mask")
     return name
-
-
-def find_images(places: Sequence[Path]) -> dict[str, Path]:
-    """Return the image files among `places`, by the stem that their results will have.
-
-    Folders are searched with their subfolders. A folder `masks` that lies beside a folder `images`
-    is passed over: it holds the truth of a dataset, not images.
-
-    Raises:
-        DatasetError: A place does not exist, there is no image, or stems collide.
-    """
-    found: dict[str, Path] = {}
-    for given in places:
-        if given.is_dir():
-            there = (path for path in given.rglob("*") if not _is_mask(path, given))
-            files_here = sorted(path for path in there if is_image(path))
-            pairs = [(str(path.relative_to(given).with_suffix("")), path) for path in files_here]
-        elif given.is_file():
-            pairs = [(given.stem, given)]
-        else:
-            raise DatasetError(f"{str(given)!r} must be an image or a folder; it does not exist.")
-        for stem, path in pairs:
-            if stem in found:
-                raise DatasetError(
-                    f"{str(found[stem])!r} and {str(path)!r} would both become '{stem}.png'. "
-                    "Predict them into different folders."
-                )
-            found[stem] = path
-    if not found:
-        folders = [given for given in places if given.is_dir()]
-        videos = [path for folder in folders for path in folder.rglob("*") if is_video(path)]
-        hint = f" Name its videos themselves, such as {str(videos[0])!r}." if videos else ""
-        raise DatasetError(
-            f"There must be at least one image; found none in {', '.join(map(str, places))}.{hint}"
-        )
-    return found
-
-
-def _is_mask(path: Path, root: Path) -> bool:
-    """Tell whether a file below `root` lies in a folder of masks beside one of images."""
-    above = path.parents[: len(path.relative_to(root).parents) - 1]
-    return any(f.name == "masks" and f.with_name("images").is_dir() for f in above)
 
 
 def refuse_existing(

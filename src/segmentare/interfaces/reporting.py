@@ -17,7 +17,7 @@ from segmentare.interfaces.logs import read_log
 from segmentare.interfaces.machine import describe_machine, now
 from segmentare.interfaces.report import Picture, ReportData, write_report
 from segmentare.interfaces.runs import read_seen
-from segmentare.interfaces.trained import Run
+from segmentare.interfaces.training import Trained
 from segmentare.prediction.object_drawing import NOT_JUDGED, OUTCOMES
 
 REPORT, SCORES = "report.html", "scores.json"
@@ -40,7 +40,7 @@ _LEGEND = {
 }
 
 
-def score_run(run: Run, command: str, display: Display) -> Evaluation | None:
+def score_run(run: Trained, command: str, display: Display) -> Evaluation | None:
     """Score a finished training on its test part and write its report.
 
     Args:
@@ -64,7 +64,7 @@ def score_run(run: Run, command: str, display: Display) -> Evaluation | None:
     return evaluation
 
 
-def _of_run(run: Run, evaluation: Evaluation | None, command: str) -> ReportData:
+def _of_run(run: Trained, evaluation: Evaluation | None, command: str) -> ReportData:
     notes = []
     if run.facts["interrupted"]:
         notes.append("The training was stopped early; the best weights until then were kept.")

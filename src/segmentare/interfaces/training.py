@@ -22,6 +22,7 @@ from segmentare.datasets.as_people import one_sided
 from segmentare.datasets.base import Dataset, Record
 from segmentare.datasets.files import FileDataset
 from segmentare.errors import DatasetError, ModelError
+from segmentare.frameworks import AUTO
 from segmentare.interfaces.chosen_skeletons import open_as
 from segmentare.interfaces.display import Display, duration
 from segmentare.interfaces.engine import framework_of, load_engine, processes_for, started
@@ -29,9 +30,8 @@ from segmentare.interfaces.loading import Loaded, load
 from segmentare.interfaces.logs import NAME as LOG
 from segmentare.interfaces.logs import Log
 from segmentare.interfaces.machine import describe_machine, now, peak_memory_gb
-from segmentare.interfaces.parts import Parts, choose_parts
+from segmentare.interfaces.parts import Parts, Splitting, choose_parts
 from segmentare.interfaces.runs import SPLIT, read_seen, write_split_file
-from segmentare.interfaces.trained import Options, Run
 from segmentare.plan import Plan
 from segmentare.planning import USUAL_SPEED, make_plan, time_plan
 from segmentare.poses import Skeleton
@@ -48,13 +48,65 @@ PLAN, RUN = "plan.json", "run.json"
 _SCORED = ("scores.json", "report.html")  # what is written when a run is scored
 
 
+@dataclass(frozen=True)
+class Options:
+    """What a training needs to know beside the data and the plan.
+
+    Attributes:
+        task: Name of the task.
+        reader: Name of the reader, or `None` to recognize the layout.
+        splitting: How the data is split.
+        start: Starting weights: `default`, `none`, or a model folder.
+        resume: Go on with the killed run in the folder.
+        overwrite: Replace the run in the folder.
+        skip_broken: Leave images that cannot be used out instead of stopping.
+        skeleton: Keypoints that people shall have; `None` keeps theirs.
+        framework: `torch`, `tensorflow`, or `auto`: PyTorch where it is installed, else TensorFlow;
+            a resumed run goes on in its own.
+        devices: Processes on this machine that train together, one per GPU where there are GPUs;
+            `None`: as many as `torchrun` started, else one.
+    """
+
+    task: str = "semantic"
+    reader: str | None = None
+    splitting: Splitting = Splitting()
+    start: str = "default"
+    resume: bool = False
+    overwrite: bool = False
+    skip_broken: bool = False
+    skeleton: Skeleton | None = None
+    framework: str = AUTO
+    devices: int | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training.
+
+    Attributes:
+        folder: Where the model lies.
+        predictor: The model, ready to predict.
+        dataset: What it was trained on.
+        parts: Names per part.
+        plan: What was done.
+        facts: `run.json`: where it came from, how long it took.
+    """
+
+    folder: Path
+    predictor: Predictor[Any]
+    dataset: Dataset
+    parts: Parts
+    plan: Plan
+    facts: dict[str, Any]
+
+
 def train(
     data: str | Path,
     out: str | Path,
     wishes: Wishes | None = None,
     options: Options | None = None,
     display: Display | None = None,
-) -> Run:
+) -> Trained:
     """Train a model on a folder of annotated images and write it to `out`.
 
     Args:
@@ -99,7 +151,7 @@ def _train(
     framework: str,
     processes: Processes,
     display: Display,
-) -> Run:
+) -> Trained:
     """Train as one of the processes that train together, from the dataset to the model folder."""
     out, options, began = wanted.out, wanted.options, wanted.began
     dataset = open_as(wanted.data, options.reader, options.task, _skeleton(earlier, options))
@@ -342,7 +394,7 @@ def _finish(
     began: float,
     *,
     stopped: bool,
-) -> Run:
+) -> Trained:
     """Tune the decode on the validation part and write the model."""
     plan, task, out = training.plan, training.plan.task, training.folder
     maps_of = training.engine.maps_of(training.best, exact=True)
@@ -380,4 +432,4 @@ def _finish(
     write_json(out / RUN, facts)
     for name in (STATE, BEST):
         (out / name).unlink(missing_ok=True)
-    return Run(out, predictor, dataset, parts, plan, facts)
+    return Trained(out, predictor, dataset, parts, plan, facts)

@@ -51,7 +51,7 @@ class Predictor(Generic[A]):
         flips: Average the maps of the image and of its three mirrors: four times the work for
             slightly better and steadier maps.
         overlap: Part of a tile that it shares with the next one, from 0 to below 1.
-        computed: What computes the maps and how exactly, such as "openvino f32"; for people.
+        computed: What computes the maps and how exactly, such as "openvino float32"; for people.
     """
 
     maps_of: Callable[[NDArray[np.float32]], Maps]
@@ -61,13 +61,17 @@ class Predictor(Generic[A]):
     overlap: float = 0.25
     computed: str = ""
 
-    def predict(self, image: Image) -> A:
+    def predict(self, image: Image, reading: Reading | None = None) -> A:
         """Return what the image, of shape (H, W, C) and any size, shows.
+
+        Args:
+            image: The image.
+            reading: What `read` returned for it, where that is there already.
 
         Raises:
             ValueError: The image has other channels or another dtype than the model takes.
         """
-        return self.decode(self.read(image))
+        return self.decode(self.read(image) if reading is None else reading)
 
     def read(self, image: Image) -> Reading:
         """Run the network, and enlarge its maps to the image's size if the task needs that.

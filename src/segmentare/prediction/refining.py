@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segmentare import geometry
 from segmentare.geometry import Image, Size
 from segmentare.poses import Poses, box_areas, keypoint_boxes
-from segmentare.prediction.predictor import Predictor
+from segmentare.prediction.predictor import Predictor, Reading
 
 MARGIN = 0.25  #: by which a box grows, as a share of its sides, half of it on each side
 _WHOLE = 0.9  # share of both sides of the image above which a crop would show nothing new
@@ -33,13 +33,9 @@ class Refined(Predictor[Poses]):
 
     margin: float = MARGIN
 
-    def predict(self, image: Image) -> Poses:
-        """Return what the image, of shape (H, W, C) and any size, shows.
-
-        Raises:
-            ValueError: The image has other channels or another dtype than the model takes.
-        """
-        found = super().predict(image)
+    def predict(self, image: Image, reading: Reading | None = None) -> Poses:
+        """Return what the image, of shape (H, W, C) and any size, shows; see `Predictor`."""
+        found = super().predict(image, reading)
         keypoints, sure = found.keypoints.copy(), _scores(found).copy()
         changed = np.zeros(len(found), np.bool_)
         for index, box in enumerate(found.boxes.astype(np.float64)):

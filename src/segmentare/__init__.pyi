@@ -1,0 +1,82 @@
+# The same names as in `__init__.py`, for type checkers.
+from segmentare.annotations import UNLABELED as UNLABELED
+from segmentare.annotations import Category as Category
+from segmentare.annotations import Sample as Sample
+from segmentare.annotations import Segmentation as Segmentation
+from segmentare.architecture import NetworkSpec as NetworkSpec
+from segmentare.commands.bench import bench as bench
+from segmentare.commands.check import check as check
+from segmentare.commands.compare import Comparison as Comparison
+from segmentare.commands.compare import compare as compare
+from segmentare.commands.convert import convert as convert
+from segmentare.commands.demo import demo as demo
+from segmentare.commands.evaluate import evaluate as evaluate
+from segmentare.commands.export import export as export
+from segmentare.commands.networks import list_networks as list_networks
+from segmentare.commands.predict import predict as predict
+from segmentare.commands.skeletons import list_skeletons as list_skeletons
+from segmentare.commands.train import Run as Run
+from segmentare.commands.train import train as train
+from segmentare.datasets import open_dataset as open_dataset
+from segmentare.datasets.images import read_image as read_image
+from segmentare.engines.loading import load as load
+from segmentare.errors import BudgetError as BudgetError
+from segmentare.errors import DatasetError as DatasetError
+from segmentare.errors import InputError as InputError
+from segmentare.errors import MissingPackageError as MissingPackageError
+from segmentare.errors import ModelError as ModelError
+from segmentare.errors import OutputExistsError as OutputExistsError
+from segmentare.errors import SegmentareError as SegmentareError
+from segmentare.errors import UnknownOptionError as UnknownOptionError
+from segmentare.interfaces.evaluation import Evaluation as Evaluation
+from segmentare.interfaces.predicting import Predictions as Predictions
+from segmentare.networks.network import Network as Network
+from segmentare.networks.network import build_network as build_network
+from segmentare.objects import Instances as Instances
+from segmentare.poses import Poses as Poses
+from segmentare.poses import Skeleton as Skeleton
+from segmentare.prediction.predictor import Predictor as Predictor
+from segmentare.runlengths import RLE as RLE
+from segmentare.skeletons import read_skeleton as read_skeleton
+
+__all__ = [
+    "RLE",
+    "UNLABELED",
+    "BudgetError",
+    "Category",
+    "Comparison",
+    "DatasetError",
+    "Evaluation",
+    "InputError",
+    "Instances",
+    "MissingPackageError",
+    "ModelError",
+    "Network",
+    "NetworkSpec",
+    "OutputExistsError",
+    "Poses",
+    "Predictions",
+    "Predictor",
+    "Run",
+    "Sample",
+    "SegmentareError",
+    "Segmentation",
+    "Skeleton",
+    "UnknownOptionError",
+    "bench",
+    "build_network",
+    "check",
+    "compare",
+    "convert",
+    "demo",
+    "evaluate",
+    "export",
+    "list_networks",
+    "list_skeletons",
+    "load",
+    "open_dataset",
+    "predict",
+    "read_image",
+    "read_skeleton",
+    "train",
+]

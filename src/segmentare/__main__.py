@@ -1,0 +1,7 @@
+"""`python -m segmentare`: the command line."""
+
+import sys
+
+from segmentare.cli import main
+
+sys.exit(main())

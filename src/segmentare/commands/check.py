@@ -1,0 +1,78 @@
+"""`segmentare check`: what a dataset holds and what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segmentare.commands.values import Folder, TaskName
+from segmentare.options import command
+
+if TYPE_CHECKING:
+    from segmentare.interfaces.checking import Checked
+    from segmentare.poses import Skeleton
+
+
+@command
+def check(
+    data: Folder,
+    *,
+    page: bool | Folder = True,
+    samples: int = 24,
+    task: TaskName | None = None,
+    reader: str | None = None,
+    skeleton: str | Path | Skeleton | None = None,
+    quiet: bool = False,
+) -> Checked:
+    """Say what a dataset holds and what is wrong with it.
+
+    Every file is decoded. Where nothing stops a training, `segmentare train` starts.
+
+    Args:
+        data (DATA): Folder of the dataset.
+        page (FILE): HTML page of samples with their annotation drawn over them; without a name it
+            is check-<name of DATA>.html in the working folder.
+        samples (N): Number of images on the page, spread over the dataset.
+        task: What the data is for; left out, what uses most of it.
+        reader (NAME): Layout of the dataset, where it is not recognized by itself.
+        skeleton (NAME_OR_FILE): Skeleton that keypoints are converted to, or that they have where
+            the data does not name them: see `segmentare skeletons`, or a TOML file.
+        quiet: Show no progress.
+
+    Returns:
+        What was found; `can_train` says whether a training can start.
+
+    Raises:
+        DatasetError: The folder is missing or empty, or its layout is not known.
+        InputError: The skeleton cannot be had.
+
+    Examples:
+        segmentare check photos
+        segmentare check photos --page photos.html --json photos.json
+        segmentare check nuclei --task instance --no-page
+
+        >>> found = segmentare.check(photos, page=False, quiet=True)
+        >>> len(found.usable), found.can_train
+        (24, True)
+    """
+    from segmentare.datasets import KEYPOINT_TASKS, open_richest
+    from segmentare.datasets.checking import check as check_dataset
+    from segmentare.interfaces.check_page import write_check_page
+    from segmentare.interfaces.checking import Checked, sample_pictures
+    from segmentare.interfaces.chosen_skeletons import choose_skeleton, open_as
+    from segmentare.interfaces.display import Display
+
+    data, display = Path(data), Display(quiet=quiet)
+    if skeleton is None and task is None:
+        dataset = open_richest(data, reader)
+    else:
+        chosen = None if skeleton is None else choose_skeleton(skeleton)
+        dataset = open_as(data, reader, task or KEYPOINT_TASKS[0], chosen)
+    with display.bar("Checking", len(dataset)) as bar:
+        checkup = check_dataset(dataset, progress=lambda done, total: bar.show(done, total, ""))
+    if page is False:
+        return Checked(**vars(checkup))
+    path = Path(f"check-{data.resolve().name}.html") if page is True else Path(page)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_check_page(path, checkup.to_dict(), sample_pictures(dataset, checkup, samples))
+    return Checked(**vars(checkup), page=path)

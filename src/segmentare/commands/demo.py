@@ -1,0 +1,117 @@
+"""`segmentare demo`: the whole way, from images to a measured model, without any data at hand."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segmentare.commands.predict import predict
+from segmentare.commands.train import Run, train
+from segmentare.commands.values import Folder, Seconds, TaskName
+from segmentare.errors import OutputExistsError
+from segmentare.options import command
+
+if TYPE_CHECKING:
+    from segmentare.interfaces.display import Display
+
+_IMAGES, _NEW = 240, 6
+_DRAWN = {
+    "semantic": "skin lesions",
+    "instance": "touching cells",
+    "panoptic": "sheep on a meadow",
+    "pose": "people",
+    "body": "people",
+}
+
+
+@command
+def demo(
+    out: Folder = "demo",
+    data: Folder | None = None,
+    *,
+    task: TaskName = "semantic",
+    budget: Seconds | None = None,
+    seed: int = 0,
+    quiet: bool = False,
+) -> Run:
+    """Draw images (or take yours), train, score, predict, and write a report.
+
+    Args:
+        out (--out DIR): Folder of everything that is made: data, new, run, masks.
+        data (--data DATA): Dataset of your own; left out, one is drawn.
+        task: What is learned, which decides what is drawn: a category for every pixel (semantic),
+            objects (instance) or both (panoptic); keypoints of people (pose), or these and their
+            silhouettes (body).
+        budget (TIME): Time for the training, such as 90s or 10m; left out, 100s for the semantic
+            task and 3m for the others.
+        seed (N): Seed of the drawing and of the training.
+        quiet: Show no progress.
+
+    Returns:
+        The run, with its scores on images that it never saw.
+
+    Examples:
+        segmentare demo
+        segmentare demo --task instance --out cells
+        segmentare demo --data photos --out first --budget 5m
+    """
+    from segmentare.interfaces.display import Display
+
+    out, display = Path(out), Display(quiet=quiet)
+    new, drawn = out / "new", data is None
+    if drawn:
+        _draw(out / "data", task, _IMAGES, seed, display)
+        _draw(new, task, _NEW, seed + 1_000_000, display)
+    run = train(
+        out / "data" if data is None else data,
+        out / "run",
+        task=task,
+        budget=budget or ("100s" if task == "semantic" else "3m"),
+        # The drawn lesions resemble what the shipped weights learned from: start from nothing.
+        start="none" if drawn else "default",
+        overwrite=True,
+        seed=seed,
+        quiet=quiet,
+    )
+    if drawn:
+        sure = task != "pose"  # skeletons have no probability of pixels
+        masks, images = out / "masks", new / "images"
+        predict(
+            run.folder, images, masks, overlay=True, probability=sure, overwrite=True, quiet=quiet
+        )
+        display.say(f"Masks and overlays of {_NEW} new images: {masks}")
+    display.say(f"Report, to be opened in a browser: {run.report}", style="bold")
+    display.say(
+        "Next, with your own images:\n"
+        "  segmentare check FOLDER\n"
+        "  segmentare train FOLDER --out run --budget 10m"
+    )
+    return run
+
+
+def _draw(folder: Path, task: str, count: int, seed: int, display: Display) -> None:
+    """Draw a dataset for a task, unless it is there from an earlier demo."""
+    from segmentare.datasets import synthetic, synthetic_objects, synthetic_people
+
+    mark = folder / ".drawn"  # says that the folder is ours, and when it is complete what it holds
+    drawn = f"{task} {count} {seed}"
+    if mark.is_file():
+        if mark.read_text(encoding="utf-8") == drawn:
+            return
+        shutil.rmtree(folder)
+    elif folder.exists() and any(folder.iterdir()):
+        raise OutputExistsError(
+            f"{str(folder)!r} holds something that was not drawn. Give another `out`."
+        )
+    display.say(f"Drawing {count} images of {_DRAWN[task]}, into {folder}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text("incomplete", encoding="utf-8")
+    if task == "semantic":
+        synthetic.write_dataset(folder, count, seed=seed)
+    elif task in {"pose", "body"}:
+        synthetic_people.write_dataset(folder, count, seed=seed)
+    else:
+        kind: synthetic_objects.Kind = "cells" if task == "instance" else "meadow"
+        synthetic_objects.write_dataset(folder, kind, count, seed=seed)
+    mark.write_text(drawn, encoding="utf-8")
