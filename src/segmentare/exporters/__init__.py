@@ -70,6 +70,13 @@ EXPORTERS: dict[str, Exporter] = {
             "tensorflow",
             int8=True,
         ),
+        Exporter(
+            "savedmodel",
+            "SavedModel",
+            "segmentare.exporters.savedmodel",
+            ("tensorflow",),
+            "tensorflow",
+        ),
     )
 }
 
