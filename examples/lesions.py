@@ -8,7 +8,6 @@ from pathlib import Path
 
 import segmentare
 from segmentare.datasets.synthetic import write_dataset
-from segmentare.prediction import drawing, files
 
 out = Path("example")
 data = Path(sys.argv[1]) if len(sys.argv) > 1 else write_dataset(out / "data", 120)
@@ -21,8 +20,6 @@ dice = run.evaluation.scores["dice"]
 print(f"Dice {dice['mean']:.3f} on {run.evaluation.images} unseen images, 95 % {dice['ci95']}")
 
 model = segmentare.load(out / "run")
-image = segmentare.open_dataset(data)[0].image
-shown = model.predict(image)
-print(f"{shown.category.mean():.1%} of the first image is {model.task.categories[1].name}")
-picture = drawing.overlay(image, shown, model.task.categories)
-files.write_overlay(out / "overlay.jpg", picture, overwrite=True)
+found = model.predict(segmentare.open_dataset(data)[0].image)
+print(found)
+found.save(out / "overlay.jpg", overwrite=True)

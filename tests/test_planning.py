@@ -13,7 +13,7 @@ from segmentare.datasets.synthetic_people import SyntheticPeople
 from segmentare.datasets.traits import common_uprightness, pose_radius
 from segmentare.errors import BudgetError
 from segmentare.plan import Plan
-from segmentare.planning import make_plan, time_plan
+from segmentare.planning import USUAL_SPEED, make_plan, time_plan
 from segmentare.tasks import Body, Instance, Pose, Semantic
 from segmentare.training.torch_engine import TorchEngine
 from segmentare.wishes import Wishes
@@ -319,15 +319,17 @@ def timed(tmp_path):
 
     def time_it(budget=100.0, spent=0.0, chosen=None, **changes):
         plan = replace(PLAN, budget=budget, **changes)
-        return time_plan(plan, run.batches, run.engine, spent, chosen=chosen)
+        batches = replace(run.batches, batch=plan.batch)
+        return time_plan(plan, batches, run.engine, spent, Wishes(precision=chosen))
 
     return time_it
 
 
 def test_the_budget_becomes_steps(stopwatch, timed):
     stopwatch(float32=(0.5, 1.0))
-    assert timed(100).steps == pytest.approx(190, abs=1)
-    assert timed(100, spent=45).steps == pytest.approx(100, abs=1)
+    assert timed(100).steps == pytest.approx(180, abs=1)
+    assert timed(100, spent=40).steps == pytest.approx(100, abs=1)
+    assert any(" of 2 images are planned, every" in line for line in timed(100).reasons)
     assert timed(None, steps=33).steps == 33
 
 
@@ -350,7 +352,7 @@ def test_a_chosen_precision_is_taken(stopwatch, timed):
     stopwatch(float32=(0.2, 1.0), bfloat16=(0.5, 1.0))
     plan = timed(chosen="bfloat16")
     assert plan.precision == "bfloat16"
-    assert plan.steps == pytest.approx(190, abs=1)
+    assert plan.steps == pytest.approx(180, abs=1)
 
 
 @pytest.mark.parametrize("spent", [0.0, 3.0, 400.0])
@@ -362,20 +364,67 @@ def test_a_budget_too_short_is_a_sentence_that_helps(stopwatch, timed, spent):
     assert f"{spent:.0f} s of {spent + 5:.0f} s are gone" in str(caught.value)
     advice = float(words[words.index("least", words.index("Give")) + 1])
     assert timed(advice, spent=spent).steps >= 10
+    assert caught.value.needed == advice
+
+
+def test_a_batch_becomes_smaller_before_a_budget_is_refused(stopwatch, timed):
+    stopwatch(float32=(2.0, 1.0))
+    plan = timed(100, batch=8)  # 45 steps of 8 images would be too few
+    assert (plan.batch, plan.steps) == (4, pytest.approx(90, abs=1))
+    assert "Batch: 4 instead of 8 images, to have more steps in time." in plan.reasons
+    stopwatch(float32=(20.0, 1.0))
+    plan = timed(100, batch=8)
+    assert (plan.batch, plan.steps) == (2, pytest.approx(18, abs=1))
+
+
+def test_trial_steps_have_a_share_of_the_budget(monkeypatch, tmp_path):
+    run, second, limits = tiny_training(tmp_path), [0.0], []
+
+    def try_steps(_, name, _plan, _batches, seconds):
+        second[0] += 8.0  # more than it may
+        limits.append((name, seconds))
+        return 0.5, 1.0
+
+    monkeypatch.setattr(TorchEngine, "precisions", lambda _: ["float32", "bfloat16"])
+    monkeypatch.setattr(TorchEngine, "try_steps", try_steps)
+    plan = replace(PLAN, budget=100.0)
+    plan = time_plan(plan, run.batches, run.engine, 10.0, now=lambda: second[0])
+    assert limits == [("float32", 5.0)]
+    assert plan.precision == "float32"
+    assert plan.steps == (90 - 18) / 0.5
+
+
+@pytest.mark.parametrize("start", ["none", "default"])
+def test_a_machine_fifty_times_slower_gets_a_smaller_plan(start):
+    """Images first, then the batch, then the network, unless it has starting weights."""
+    areas, batches, widths = [], [], []
+    for slower in (1, 5, 20, 50):
+        wishes = Wishes(budget=100.0)
+        speed = USUAL_SPEED / slower
+        plan = make_plan(disks((288, 384)), 168, TASK, wishes, start, speed, 5.0)
+        areas.append(int(np.prod(plan.preprocessing.size)))
+        batches.append(plan.batch)
+        widths.append(plan.spec.width)
+    assert areas == sorted(areas, reverse=True)
+    assert areas[0] > areas[1]
+    assert areas[-1] == 96 * 128
+    assert batches == [8, 8, 4, 2]
+    assert widths == [1.0, 1.0, 1.0, 0.5 if start == "none" else 1.0]
 
 
 def test_the_average_follows_the_length_of_the_training(stopwatch, timed):
     stopwatch(float32=(1.0, 1.0))
     short, middle, long = (timed(seconds).ema for seconds in (20, 1000, 100000))
     assert short == 0.9
-    assert middle == pytest.approx(np.exp(-1 / (0.03 * 950)), rel=1e-3)
+    assert middle == pytest.approx(np.exp(-1 / (0.03 * 900)), rel=1e-3)
     assert long == 0.999
 
 
 def test_timing_changes_neither_network_nor_batches(tmp_path):
     run = tiny_training(tmp_path)
     before = run.engine.arrays()
-    plan = time_plan(replace(PLAN, budget=60.0), run.batches, run.engine, 0.0, chosen="float32")
+    plan = replace(PLAN, budget=60.0)
+    plan = time_plan(plan, run.batches, run.engine, 0.0, Wishes(precision="float32"))
     assert plan.steps >= 10
     assert same(before, run.engine.arrays())
     assert run.engine.network.training

@@ -6,7 +6,7 @@
     run = segmentare.train("photos", "run", budget="10m")
     run.evaluation.scores["dice"]                       # on images that it never saw
     model = segmentare.load("run")
-    mask = model.predict(segmentare.read_image("new.jpg")).category
+    model.predict("new.jpg").save("new.png")            # or .overlay(), .category, .to_frame()
 
 Names are imported when they are first used, so `import segmentare` takes no time. Type checkers
 read them in `__init__.pyi`, which names the same ones.
@@ -30,7 +30,6 @@ _HOMES = {
     "commands.train": ("Run", "train"),
     "datasets": ("open_dataset",),
     "datasets.images": ("read_image",),
-    "engines.loading": ("load",),
     "errors": (
         "BudgetError",
         "DatasetError",
@@ -43,6 +42,8 @@ _HOMES = {
     ),
     "interfaces.evaluation": ("Evaluation",),
     "interfaces.predicting": ("Predictions",),
+    "interfaces.model": ("Model", "load"),
+    "interfaces.prediction": ("Prediction",),
     "networks.network": ("Network", "build_network"),
     "objects": ("Instances",),
     "poses": ("Poses", "Skeleton"),

@@ -19,7 +19,6 @@ from segmentare.commands.train import Run as Run
 from segmentare.commands.train import train as train
 from segmentare.datasets import open_dataset as open_dataset
 from segmentare.datasets.images import read_image as read_image
-from segmentare.engines.loading import load as load
 from segmentare.errors import BudgetError as BudgetError
 from segmentare.errors import DatasetError as DatasetError
 from segmentare.errors import InputError as InputError
@@ -29,7 +28,10 @@ from segmentare.errors import OutputExistsError as OutputExistsError
 from segmentare.errors import SegmentareError as SegmentareError
 from segmentare.errors import UnknownOptionError as UnknownOptionError
 from segmentare.interfaces.evaluation import Evaluation as Evaluation
+from segmentare.interfaces.model import Model as Model
+from segmentare.interfaces.model import load as load
 from segmentare.interfaces.predicting import Predictions as Predictions
+from segmentare.interfaces.prediction import Prediction as Prediction
 from segmentare.networks.network import Network as Network
 from segmentare.networks.network import build_network as build_network
 from segmentare.objects import Instances as Instances
@@ -50,11 +52,13 @@ __all__ = [
     "InputError",
     "Instances",
     "MissingPackageError",
+    "Model",
     "ModelError",
     "Network",
     "NetworkSpec",
     "OutputExistsError",
     "Poses",
+    "Prediction",
     "Predictions",
     "Predictor",
     "Run",

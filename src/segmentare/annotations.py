@@ -6,7 +6,7 @@ prediction can be drawn, saved, or fed back as a training annotation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeVar
 
@@ -121,6 +121,15 @@ class Segmentation:
                     f"array of shape {self.scores.shape}."
                 )
 
+    def __repr__(self) -> str:
+        height, width = self.size
+        ids = np.unique(self.category).tolist()
+        parts = [f"{height} x {width} pixels", f"categories {_listed(ids)}"]
+        if self.instance is not None:
+            parts.append(f"{np.count_nonzero(np.unique(self.instance))} instances")
+        given = [name for name in ("probability", "scores") if getattr(self, name) is not None]
+        return f"Segmentation({', '.join([*parts, *given])})"
+
     @property
     def size(self) -> Size:
         """Height and width."""
@@ -150,6 +159,12 @@ class Segmentation:
             None if instance is None else geometry.resample_labels(instance, size),
             scores=self.scores,
         )
+
+
+def _listed(ids: Sequence[int], most: int = 8) -> str:
+    """Return the first ids, and how many more there are."""
+    more = [f"and {len(ids) - most} more"] if len(ids) > most else []
+    return " ".join([*map(str, ids[:most]), *more])
 
 
 def relabel(instance: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -191,3 +206,8 @@ class Sample(Generic[A]):
     annotation: A
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        image = f"{self.image.dtype} image of shape {self.image.shape}"
+        labels = [str(dict(self.labels))] if self.labels else []
+        return f"Sample({', '.join([repr(self.name), image, repr(self.annotation), *labels])})"

@@ -30,4 +30,13 @@ class MissingPackageError(SegmentareError, ImportError):
 
 
 class BudgetError(SegmentareError, ValueError):
-    """The time budget is too short for a training that could learn anything."""
+    """The time budget is too short for a training that could learn anything.
+
+    Args:
+        text: What is said.
+        needed: Seconds that would do.
+    """
+
+    def __init__(self, text: str, needed: float) -> None:
+        super().__init__(text)
+        self.needed = needed

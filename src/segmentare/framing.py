@@ -22,6 +22,7 @@ _SMALL = 14.0  # pixels: smaller objects run into their neighbors in maps of str
 _SPREAD = 2.0  # ratio of the widest to the narrowest ranges beyond which images are leveled
 _SIDES = 32  # sizes are multiples of this
 _LEAST = 128 * 128  # pixels of the smallest images that a plan chooses
+SMALLEST = 96 * 96  #: pixels of an image to which a budget that is too short leads
 _USUAL = 256 * 256  # pixels beyond which only fine detail is worth the time
 
 
@@ -32,6 +33,7 @@ def choose_preprocessing(
     objects: ObjectTraits | None,
     wishes: Wishes,
     reasons: list[str],
+    most: float = math.inf,
 ) -> Preprocessing:
     """Decide at which size or scale images are seen, and measure their values.
 
@@ -42,6 +44,7 @@ def choose_preprocessing(
         objects: How large the objects are, where they are told apart.
         wishes: What the user decided.
         reasons: Receives a line per decision.
+        most: Pixels per image beyond which the budget would end after too few steps.
     """
     aspect = usual_aspect(samples)
     own_area = float(np.median([s.image.shape[0] * s.image.shape[1] for s in samples]))
@@ -68,6 +71,9 @@ def choose_preprocessing(
             # Half of what a larger budget can pay for goes into size, half into more images.
             usual = min(math.sqrt(_LEAST * affordable), _USUAL, 2.5 * own_area)
             area = min(max(wanted, usual), max(affordable, _USUAL))
+    if wishes.size is None and most < area:
+        area = max(most, SMALLEST)
+        reasons.append("Budget: it is short for this machine, so images are smaller than usual.")
     size = wishes.size or size_of(area, 1.0 if scale else aspect)
     if scale is None:
         reasons.append(

@@ -51,6 +51,14 @@ class Instances:
     def __len__(self) -> int:
         return len(self.masks)
 
+    def __repr__(self) -> str:
+        height, width = self.size
+        kinds = " ".join(str(kind) for kind in sorted(set(self.categories))[:8])
+        parts = [f"{len(self)} masks", *([f"categories {kinds}"] if kinds else [])]
+        parts += [f"{sum(self.crowd)} crowds"] if any(self.crowd) else []
+        parts += [f"{height} x {width} pixels", *(["scores"] if self.scores else [])]
+        return f"Instances({', '.join(parts)})"
+
     def to_segmentation(self, categories: tuple[Category, ...]) -> Flattened:
         """Lay all objects into one map, smaller ones over larger ones.
 

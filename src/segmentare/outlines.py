@@ -31,6 +31,10 @@ class Outline:
     parts: tuple[Ring, ...]
     holes: tuple[Ring, ...]
 
+    def __repr__(self) -> str:
+        points = sum(len(ring) for ring in self.rings)
+        return f"Outline({len(self.parts)} parts, {len(self.holes)} holes, {points} points)"
+
     @property
     def rings(self) -> tuple[Ring, ...]:
         """Parts and holes; `fill` makes the mask of them."""

@@ -41,6 +41,11 @@ class LossSettings:
         return replace(self, category_weights=None)
 
 
+def averaging(steps: int) -> float:
+    """Return the decay of the averaged weights that suits a training of so many steps."""
+    return float(np.clip(np.exp(-1 / (0.03 * max(steps, 1))), 0.9, 0.999))
+
+
 @dataclass(frozen=True)
 class Plan:
     """How one network is trained on one dataset.
@@ -52,14 +57,16 @@ class Plan:
         augmentation: How strongly samples are changed.
         loss: Parts of the loss for pixels.
         batch: Images per step.
-        steps: Number of steps; with a budget it is corrected on the way as the machine runs.
-        budget: Seconds for everything from reading to the tuned model, or `None`: exactly `steps`.
+        steps: Number of steps; with a budget a first guess, for as many are done as there is time.
+        budget: Seconds from reading the data to the scores of the test part, or `None`: exactly
+            `steps`.
         learning_rate: Of AdamW, at its highest.
         encoder_rate: Factor of the learning rate for an encoder with starting weights.
         weight_decay: Of AdamW, on the weights of convolutions only.
-        warm_up: Share of the steps in which the rate rises.
-        ema: Decay of the averaged weights per step.
-        validations: How often the averaged weights are scored on the validation part.
+        warm_up: Share of the schedule in which the rate rises.
+        ema: Decay of the averaged weights per step; with a budget it follows the machine's pace.
+        validations: How often the averaged weights are scored on the validation part; with a budget
+            at most.
         precision: `float32` or `bfloat16` (mixed: weights stay float32).
         channels_last: Memory layout of the images.
         seed: Of the weights and of the batches.

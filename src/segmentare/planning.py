@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from segmentare.datasets.augmentation import Augmentation
 from segmentare.datasets.traits import ObjectTraits
 from segmentare.errors import BudgetError
 from segmentare.framing import affordable_area, are_small, choose_preprocessing
-from segmentare.plan import LossSettings, Plan
+from segmentare.plan import LossSettings, Plan, averaging
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Instance, Pose, Task
 from segmentare.training import trials
@@ -30,7 +30,10 @@ from segmentare.training.engine import Engine
 from segmentare.wishes import Wishes
 
 LEAST_STEPS = 10  #: a budget for fewer is refused
-_USED = 0.95  # share of the budget that is planned; tuning and saving take the rest
+TRIAL_SHARE = 0.05  #: share of the budget for the speed, and for the steps of each precision
+_FEW_STEPS = 60  # where a budget holds fewer, all becomes smaller: images, batch, network
+_LEAST_BATCH = 2  # BatchNorm needs more than one
+_USED = 0.9  # share of the budget that is planned; tuning, saving and scoring take the rest
 _CROWDED = 0.15  # share of touching objects from which on small objects are written down as flows
 _SMALL_WIDTH = 0.5  # of the network for small objects: 32 channels, as StarDist's and Cellpose's
 _DETAIL_CHANNELS = 16  # of the level at stride 1 where the masks are finer than stride 2
@@ -45,6 +48,7 @@ def make_plan(
     wishes: Wishes,
     start: str = "",
     speed: float = USUAL_SPEED,
+    spent: float = 0.0,
 ) -> Plan:
     """Decide everything that does not need a stopwatch; `time_plan` does the rest.
 
@@ -55,19 +59,25 @@ def make_plan(
         wishes: What the user decided.
         start: Name of the starting weights, or "".
         speed: Pixels that this machine trains on in a second, as `Engine.speed` measures it.
+        spent: Seconds of the budget that are gone already.
     """
     reasons: list[str] = []
+    budget = None if wishes.steps else wishes.budget
+    if budget:  # what is left is what counts, though never nothing
+        wishes = replace(wishes, budget=max(budget - spent, 0.1 * budget))
+    looks = _USED * (wishes.budget or 0) * speed if budget else math.inf  # pixels in all
     if wishes.code and isinstance(task, Pose):
         code: Any = wishes.code
         task = replace(task, code=code)
     posed, radius = samples, traits.pose_radius(samples)
     samples = [traits.as_masks(sample) for sample in samples]
+    most = looks / (_FEW_STEPS * (wishes.batch or 8))
     affordable = affordable_area(wishes.budget or 600.0, images, speed)
     if radius is not None:
         wishes = posing.choose(samples, images, wishes, speed, reasons)
     counted = radius is None and any(head.kind == "vectors" for head in task.heads)
     objects = traits.object_traits(samples) if counted else None
-    preprocessing = choose_preprocessing(samples, affordable, task, objects, wishes, reasons)
+    preprocessing = choose_preprocessing(samples, affordable, task, objects, wishes, reasons, most)
     task = _fitted(task, samples, objects, preprocessing, wishes, reasons)
     if radius is not None:
         task = posing.fitted(task, posed, preprocessing, reasons)
@@ -86,7 +96,11 @@ def make_plan(
                 "Network: half as wide as usual; small objects need few channels, and twice the "
                 "steps fit into the time."
             )
-    batch = wishes.batch or 8
+    steps = looks / (8 * math.prod(preprocessing.size))
+    batch = wishes.batch or _smaller_batch(8, steps, reasons)
+    if steps * 8 / batch < _FEW_STEPS and wishes.width is None and start in ("", "none"):
+        spec = replace(spec, width=0.5 * spec.width)
+        reasons.append("Network: half as wide as usual, as the budget is short for this machine.")
     return Plan(
         task=task,
         spec=spec,
@@ -95,7 +109,7 @@ def make_plan(
         loss=_loss(samples, task.categories, wishes, reasons),
         batch=batch,
         steps=wishes.steps or 0,
-        budget=None if wishes.steps else wishes.budget,
+        budget=budget,
         learning_rate=wishes.learning_rate or 2e-3,
         encoder_rate=0.1 if spec.encoder == "hf" else 1.0,
         weight_decay=0.02,
@@ -178,8 +192,29 @@ def _loss(
     return LossSettings(focal=wishes.focal, category_weights=weights)
 
 
+def _smaller_batch(batch: int, steps: float, reasons: list[str]) -> int:
+    """Return a batch with which there are enough steps, if one does.
+
+    Args:
+        batch: Images per step.
+        steps: That there are with this batch.
+        reasons: Receives a line where the batch becomes smaller.
+    """
+    smaller = batch
+    while steps * batch / smaller < _FEW_STEPS and smaller // 2 >= _LEAST_BATCH:
+        smaller //= 2
+    if smaller < batch:
+        reasons.append(f"Batch: {smaller} instead of {batch} images, to have more steps in time.")
+    return smaller
+
+
 def time_plan(
-    plan: Plan, batches: Batches, engine: Engine, spent: float, *, chosen: str | None = None
+    plan: Plan,
+    batches: Batches,
+    engine: Engine,
+    spent: float,
+    wishes: Wishes | None = None,
+    now: Callable[[], float] = time.perf_counter,
 ) -> Plan:
     """Time a few steps in each precision that this machine supports, and set steps and the rest.
 
@@ -188,43 +223,65 @@ def time_plan(
         batches: The real ones, so that the time of the data counts too.
         engine: Times its steps; its network is not changed.
         spent: Seconds of the budget that are gone already.
-        chosen: A precision that the user insists on.
+        wishes: A precision and a batch that the user insists on.
+        now: The clock, in seconds.
 
     Raises:
-        BudgetError: The budget is too short for `LEAST_STEPS` steps.
+        BudgetError: The budget is too short for `LEAST_STEPS` steps of the smallest batch.
     """
-    reasons = list(plan.reasons)
-    names = [chosen] if chosen else engine.precisions()
-    began = time.perf_counter()
-    if plan.budget is None and (chosen or len(names) == 1):
-        timed = {names[0]: 0.0}
-    else:
-        tried = {name: engine.try_steps(name, plan, batches) for name in names}
-        timed = {
-            name: seconds for name, (seconds, loss) in tried.items() if trials.is_right(loss, tried)
-        }
+    wishes, reasons = wishes or Wishes(), list(plan.reasons)
+    began = now()
+    timed = _time_steps(plan, batches, engine, wishes.precision, now)
     precision = min(timed, key=lambda name: timed[name])
-    seconds = timed[precision]
-    spent += time.perf_counter() - began
-    steps = plan.steps
-    if plan.budget is not None:
-        steps = int((plan.budget * _USED - spent) / seconds)
-        if steps < LEAST_STEPS:
-            raise BudgetError(
-                f"The budget must last for at least {LEAST_STEPS} steps; a step of {plan.batch} "
-                f"images takes {seconds:.2f} s here and {spent:.0f} s of {plan.budget:.0f} s are "
-                f"gone, so {max(steps, 0)} remain. Give at least "
-                f"{math.ceil((spent + 2 * LEAST_STEPS * seconds) / _USED)} s, or a smaller --size."
-            )
+    seconds, spent = timed[precision], spent + now() - began
+    steps, batch = plan.steps, plan.batch
     reasons.append(trials.say_times(timed, precision, plan.batch, engine.device()))
+    if plan.budget is not None:
+        time_left = plan.budget * _USED - spent
+        if wishes.batch is None:
+            batch = _smaller_batch(batch, time_left / seconds, reasons)
+            seconds *= batch / plan.batch
+        steps = int(time_left / seconds)
+        if steps < LEAST_STEPS:
+            needed = math.ceil((spent + 2 * LEAST_STEPS * seconds) / _USED)
+            raise BudgetError(
+                f"The budget must last for at least {LEAST_STEPS} steps; a step of {batch} "
+                f"images takes {seconds:.2f} s here and {spent:.0f} s of {plan.budget:.0f} s are "
+                f"gone, so {max(steps, 0)} remain. Give at least {needed} s, or a smaller size.",
+                needed,
+            )
+    times = steps * batch / len(batches.samples)
     reasons.append(
-        f"Steps: {steps} of {plan.batch} images, every image about "
-        f"{max(1, round(steps * plan.batch / len(batches.samples)))} times."
+        f"Steps: {steps} of {batch} images{' are planned' if plan.budget else ''}, every image "
+        f"about {times:.{0 if times >= 2 else 1}f} times."
     )
     return replace(
         plan,
         precision=precision,
+        batch=batch,
         steps=steps,
-        ema=float(np.clip(np.exp(-1 / (0.03 * steps)), 0.9, 0.999)),
+        ema=averaging(steps),
         reasons=tuple(reasons),
     )
+
+
+def _time_steps(
+    plan: Plan,
+    batches: Batches,
+    engine: Engine,
+    chosen: str | None,
+    now: Callable[[], float],
+) -> dict[str, float]:
+    """Return the seconds of a step in each precision that is right, as far as there is time."""
+    names = [chosen] if chosen else engine.precisions()
+    if plan.budget is None and len(names) == 1:
+        return {names[0]: 0.0}
+    limit = math.inf if plan.budget is None else TRIAL_SHARE * plan.budget
+    tried: dict[str, tuple[float, float]] = {}
+    began = now()
+    for name in names:
+        if not tried or now() - began <= limit:
+            tried[name] = engine.try_steps(name, plan, batches, limit)
+    return {
+        name: seconds for name, (seconds, loss) in tried.items() if trials.is_right(loss, tried)
+    }

@@ -58,6 +58,9 @@ class Skeleton:
                 f"The limbs of '{self.name}' must connect keypoints 0 to {count - 1}; got {wrong}."
             )
 
+    def __repr__(self) -> str:
+        return f"Skeleton({self.name!r}, {len(self.keypoints)} keypoints)"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the skeleton as JSON-ready data."""
         return {
@@ -144,6 +147,17 @@ class Poses:
 
     def __len__(self) -> int:
         return len(self.keypoints)
+
+    def __repr__(self) -> str:
+        height, width = self.size
+        known = int((self.keypoints[..., 2] > 0).sum())
+        parts = [
+            f"{len(self)} objects of {self.skeleton.name!r}",
+            f"{known} of {self.keypoints[..., 2].size} keypoints",
+            f"{height} x {width} pixels",
+        ]
+        names = ("scores", "unknown", "segmentation", "ids")
+        return f"Poses({', '.join(parts + [n for n in names if getattr(self, n) is not None])})"
 
     @property
     def nbytes(self) -> int:

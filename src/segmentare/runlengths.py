@@ -37,6 +37,10 @@ class RLE:
     counts: tuple[int, ...]
     size: Size
 
+    def __repr__(self) -> str:
+        height, width = self.size
+        return f"RLE({self.area} of {height} x {width} pixels in {len(self.counts) // 2} runs)"
+
     @classmethod
     def of(cls, counts: Sequence[int], size: Size) -> Self:
         """Return the mask of foreign counts, which may hold empty runs.

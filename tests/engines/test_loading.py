@@ -7,10 +7,11 @@ from any_model import picture, write_any
 
 from segmentare.checkpoint import MODEL
 from segmentare.engines import ENGINES, available_cores, cache, open_engine, trial
-from segmentare.engines.loading import Wanted, load, open_model
+from segmentare.engines.loading import Wanted, open_model
 from segmentare.engines.trial import Candidate, choose
 from segmentare.errors import MissingPackageError, ModelError
 from segmentare.exporters import export
+from segmentare.interfaces.model import load
 from segmentare.models import read_model
 
 pytestmark = pytest.mark.usefixtures("_any_engine")

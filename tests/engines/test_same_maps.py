@@ -8,7 +8,7 @@ from any_model import NETWORKS, TASKS, TILED, WHOLE, picture, write_any
 
 from segmentare.engines import ENGINES
 from segmentare.engines.agreement import alike, largest_difference
-from segmentare.engines.loading import load
+from segmentare.engines.loading import Wanted, open_model
 from segmentare.exporters import EXPORTERS, export
 from segmentare.models import read_model
 
@@ -36,8 +36,12 @@ def exported(run, to, folder, **options):
     return export(read_model(run), to, folder, **options).folder, engines
 
 
+def load(folder, engine, precision, device="auto", **options):
+    return open_model(folder, Wanted(engine, precision, device), **options).predictor
+
+
 def exact(folder, engine, **options):
-    return load(folder, engine=engine, precision="float32", device="cpu", **options)
+    return load(folder, engine, "float32", "cpu", **options)
 
 
 @pytest.mark.slow

@@ -65,7 +65,7 @@ def image(height, width, dtype="uint8"):
 @pytest.mark.parametrize("case", CASES)
 def test_a_server_sees_what_a_predictor_sees(case, tmp_path):
     model = write_model(tmp_path / "model", case)
-    predictor = segmentare.load(model, framework="tensorflow")
+    predictor = segmentare.load(model, framework="tensorflow").predictor
     found = inference.restore(model)
     exports.write_savedmodel(found, tmp_path / "saved")
     server = exports.Server(predictor, tmp_path / "saved", found.network.stride)

@@ -26,8 +26,8 @@ SIZES = [(150, 201), (40, 50), (300, 40), (1, 7), (64, 96)]
 def test_a_file_answers_as_its_model(case, tmp_path):
     model = write_model(tmp_path / "model", case)
     folder = export(read_model(model), "litert", tmp_path / "there").folder
-    expected = segmentare.load(model, framework="tensorflow")
-    found = segmentare.load(folder)
+    expected = segmentare.load(model, framework="tensorflow").predictor
+    found = segmentare.load(folder).predictor
     assert found.computed == "litert float32"
     assert found.task == expected.task
     for size in SIZES:

@@ -6,9 +6,9 @@ from any_model import TASKS, picture, write_any
 from command_line import contents
 
 from segmentare.engines import parity
-from segmentare.engines.loading import load
 from segmentare.interfaces import exporting
 from segmentare.interfaces.exporting import ExportOptions, export
+from segmentare.interfaces.model import load
 
 OPENVINO = importlib.util.find_spec("openvino") is not None
 NNCF = importlib.util.find_spec("nncf") is not None

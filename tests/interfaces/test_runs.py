@@ -71,7 +71,7 @@ def test_overwrite_replaces_the_run_and_nothing_else(run_cli, drawn, model):
 
 def test_a_budget_too_short_keeps_the_run_that_was_there(refused, monkeypatch, drawn, model):
     monkeypatch.setattr(
-        "segmentare.training.torch_engine.TorchEngine.try_steps", lambda *_: (5.0, 1.0)
+        "segmentare.training.torch_engine.TorchEngine.try_steps", lambda *_: (50.0, 1.0)
     )
     before = contents(model)
     words = [word for word in TRAIN if word not in {"--steps", "4"}]

@@ -2,14 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_training import TASK
+from tiny_training import PLAN, TASK
 
 from segmentare.annotations import Category, Sample, Segmentation
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Semantic
 from segmentare.training import tuning
-from segmentare.training.tuning import score_on, tune
+from segmentare.training.tuning import Validation, tune
 
 HOW = Preprocessing(3, "uint8", (0.0,) * 3, (255.0,) * 3, (64, 64))
 
@@ -19,6 +19,11 @@ def predictor(task=TASK, preprocessing=HOW):
     return Predictor(
         lambda images: {"object": images[..., :1].transpose(0, 3, 1, 2)}, task, preprocessing
     )
+
+
+def score_on(model, judged, **how):
+    plan = replace(PLAN, task=model.task, preprocessing=model.preprocessing)
+    return Validation(plan, judged, **how)(model.maps_of)
 
 
 def samples(threshold, count=4):
@@ -104,3 +109,27 @@ def test_several_categories_have_nothing_to_tune():
     task, score = tune(Predictor(maps_of, street, HOW), [Sample(image, truth, "a")])
     assert task == street
     assert score == 1
+
+
+def test_a_slow_validation_scores_fewer_images_and_always_the_same():
+    second = [0.0]
+
+    def slow(images):
+        second[0] += 1.0
+        return predictor().maps_of(images)
+
+    plan = replace(PLAN, preprocessing=HOW)
+    validation = Validation(plan, samples(0.4, 30), limit=12.5, now=lambda: second[0])
+    assert len(validation.chosen()) == 30
+    assert validation.seconds_for(10) == 0
+    first = validation(slow)
+    assert (validation.looked, validation.seconds) == (13, 13.0)
+    assert validation.seconds_for(10) == 10
+    assert validation(slow) == first
+    assert second[0] == 26
+    chosen = [sample.name for sample in validation.chosen()]
+    assert len(set(chosen)) == 13
+    assert chosen != sorted(chosen, key=int)
+    hasty = Validation(plan, samples(0.4, 30), limit=0.0, now=lambda: second[0])
+    hasty(slow)
+    assert hasty.looked == 8

@@ -62,37 +62,6 @@ class Opened:
     rows: tuple[Candidate, ...] = ()
 
 
-def load(
-    folder: str | Path,
-    *,
-    flips: bool | None = None,
-    engine: str = "auto",
-    precision: str | None = None,
-    device: str = "auto",
-    framework: str = AUTO,
-) -> Predictor[Any]:
-    """Load a model folder, of a training or an export, ready to predict.
-
-    Args:
-        folder: What `segmentare train` or `segmentare export` made.
-        flips: Average over four mirrors of the image; `None`: as the export says, else not.
-        engine: `torch`, `onnx`, `openvino`, `litert`, or `auto`: what an earlier trial on this
-            machine found to be the fastest (`segmentare predict` holds one), else the first that is
-            installed.
-        precision: `float32`, `bfloat16` or `int8`; `None`: see `Wanted`.
-        device: `auto` (a GPU where there is one), `cpu`, `cuda`, or `mps` (PyTorch only).
-        framework: `torch`, `tensorflow`, or `auto`; see `Wanted`.
-
-    Raises:
-        ModelError: The folder is missing, damaged, foreign or of a newer version, or the engine
-            cannot compute it.
-        MissingPackageError: A package that is needed is not installed.
-        ValueError: There is no such engine.
-    """
-    wanted = Wanted(engine, precision, device, framework)
-    return open_model(folder, wanted, flips=flips).predictor
-
-
 def open_model(
     folder: str | Path,
     wanted: Wanted,
@@ -105,14 +74,15 @@ def open_model(
     Args:
         folder: Of a training or an export.
         wanted: What shall compute it.
-        flips: As in `load`.
+        flips: Average over four mirrors of the image; `None`: as the export says, else not.
         examples: Returns images for a trial of the engines, if one is needed; without it nothing
             is tried.
 
     Raises:
-        ModelError: See `load`.
-        MissingPackageError: See `load`.
-        ValueError: See `load`.
+        ModelError: The folder is missing, damaged, foreign or of a newer version, or the engine
+            cannot compute it.
+        MissingPackageError: A package that is needed is not installed.
+        ValueError: There is no such engine.
     """
     model = read_model(folder)
     if flips is None:

@@ -15,10 +15,18 @@ from segmentare.training.engine import Engine
 from segmentare.training.processes import Processes
 
 _SEVERAL = "WORLD_SIZE"  # a variable that whatever starts several processes sets in each
+_SPINS = "1000"  # of a waiting thread before it sleeps: some microseconds
 
 
 def load_engine(framework: str) -> Any:  # noqa: ANN401  a class that is an `Engine`
-    """Return the engine's class; nothing of the other framework is imported."""
+    """Return the engine's class; nothing of the other framework is imported.
+
+    On a busy machine PyTorch's threads must not spin while they wait for each other, as by GNU's
+    OpenMP they do for milliseconds: a step then takes a hundred times as long. This must be said
+    before PyTorch is loaded.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
     if framework == "tensorflow":
         from segmentare.keras.engine import KerasEngine
 

@@ -276,7 +276,7 @@ def _readme(made: Model, result: Export) -> str:
         "    segmentare predict THIS_FOLDER images --out masks",
         "",
         "    import segmentare",
-        '    found = segmentare.load("THIS_FOLDER").predict(segmentare.read_image("image.jpg"))',
+        '    found = segmentare.load("THIS_FOLDER").predict("image.jpg")',
         "",
         f"The network alone (`{made.file.name}`) takes float32 of shape (N, H, W, C), sides",
         f"{_sides(made)}, with",

@@ -19,6 +19,7 @@ from segmentare.interfaces.report import Picture, ReportData, write_report
 from segmentare.interfaces.runs import read_seen
 from segmentare.interfaces.training import Trained
 from segmentare.prediction.object_drawing import NOT_JUDGED, OUTCOMES
+from segmentare.training.outcome import say_work
 
 REPORT, SCORES = "report.html", "scores.json"
 _WORST, _BEST = 9, 6
@@ -65,7 +66,7 @@ def score_run(run: Trained, command: str, display: Display) -> Evaluation | None
 
 
 def _of_run(run: Trained, evaluation: Evaluation | None, command: str) -> ReportData:
-    notes = []
+    notes = list(run.facts["warnings"])
     if run.facts["interrupted"]:
         notes.append("The training was stopped early; the best weights until then were kept.")
     if evaluation is None:
@@ -84,12 +85,13 @@ def _of_run(run: Trained, evaluation: Evaluation | None, command: str) -> Report
             "categories": [category.to_dict() for category in run.dataset.categories],
         },
         plan={k: v for k, v in run.plan.to_dict().items() if k != "reasons"},
-        plan_lines=run.plan.reasons,
+        plan_lines=(say_work(run.facts), *run.plan.reasons),
         history=[_numbers(row) for row in read_log(run.folder / LOG)],
         machine={
             **describe_machine(),
             "seconds": run.facts["seconds"],
             "peak_memory_gb": run.facts["peak_memory_gb"],
+            **{name: run.facts[name] for name in ("steps", "images_seen", "times_seen")},
         },
         commands=[
             command,

@@ -33,18 +33,21 @@ from segmentare.interfaces.machine import describe_machine, now, peak_memory_gb
 from segmentare.interfaces.parts import Parts, Splitting, choose_parts
 from segmentare.interfaces.runs import SPLIT, read_seen, write_split_file
 from segmentare.plan import Plan
-from segmentare.planning import USUAL_SPEED, make_plan, time_plan
+from segmentare.planning import TRIAL_SHARE, USUAL_SPEED, make_plan, time_plan
 from segmentare.poses import Skeleton
 from segmentare.prediction.predictor import Predictor
 from segmentare.tasks import TASKS
-from segmentare.training.engine import MapsFunction
 from segmentare.training.loop import BEST, Training
+from segmentare.training.outcome import doubts, work_done
 from segmentare.training.processes import Processes
 from segmentare.training.state import STATE
-from segmentare.training.tuning import score_on, tune
+from segmentare.training.tuning import Validation, tune
 from segmentare.wishes import Wishes
 
 PLAN, RUN = "plan.json", "run.json"
+_FEWEST, _LOOKED_AT = 20, 200  # images that the plan looks at
+_VALIDATED = 0.05  # share of the budget that a validation may take
+_TUNED, _SCORED_AS = 1.5, 3.0  # times of an image in validation that tuning and scoring it take
 _SCORED = ("scores.json", "report.html")  # what is written when a run is scored
 
 
@@ -177,19 +180,26 @@ def _train(
     )
     if earlier is None:
         mine, gone = processes.smaller(batches), time.perf_counter() - began
-        timed = time_plan(plan, mine, engine, gone, chosen=wanted.wishes.precision)
-        plan = processes.share(timed)
+        # Several processes share a batch out evenly, so it stays.
+        wishes = wanted.wishes
+        asked = wishes if processes.count == 1 else replace(wishes, batch=plan.batch)
+        plan = processes.share(time_plan(plan, mine, engine, gone, asked))
+        batches = replace(batches, batch=plan.batch)
         if processes.first:
             _write_plan(out, plan, parts, loaded, options.start)
     for line in plan.reasons:
         display.say(line)
     del loaded
-    training = Training(plan, engine, batches, _validation(validation, plan), out)
+    training = Training(plan, engine, batches, None, out)
+    chosen = _validate(training, validation, len(parts.test))
     training.processes, training.spent = processes, time.perf_counter() - began
     with stop_on_signal(training, display):
         stopped = _run(training, display, resume=options.resume)
         processes.leave()
-        return _finish(training, dataset, parts, validation, began, stopped=stopped)
+        run = _finish(training, dataset, parts, chosen.chosen(), began, stopped=stopped)
+    for line in run.facts["warnings"]:
+        display.warn(line)
+    return run
 
 
 def _first_plan(
@@ -201,11 +211,15 @@ def _first_plan(
 ) -> Plan:
     wishes, options = wanted.wishes, wanted.options
     task = TASKS[options.task].from_categories(dataset.categories, dataset.skeleton)
-    speed = USUAL_SPEED
-    if wishes.steps is None and wishes.size is None:
-        speed = load_engine(framework).speed(wishes.spec, task.heads)
-    some = _some(loaded, parts.train)
-    plan = make_plan(some, len(parts.train), task, wishes, options.start, speed)
+    budget = math.inf if wishes.steps else wishes.budget or math.inf
+    speed, read = USUAL_SPEED, time.perf_counter() - wanted.began
+    if wishes.steps is None:
+        speed = load_engine(framework).speed(wishes.spec, task.heads, TRIAL_SHARE * budget)
+    # To look at an image takes about as long as to read it.
+    most = len(loaded.contents) * 0.1 * budget / max(read, 1e-9)
+    some = _some(loaded, parts.train, round(min(max(most, _FEWEST), _LOOKED_AT)))
+    spent = time.perf_counter() - wanted.began
+    plan = make_plan(some, len(parts.train), task, wishes, options.start, speed, spent)
     return replace(plan, framework=framework)
 
 
@@ -296,10 +310,10 @@ def _read_plan(path: Path) -> Plan:
         raise ModelError(f"{str(path)!r} is damaged ({error}). Train anew.") from error
 
 
-def _some(loaded: Loaded, names: Sequence[str]) -> list[Sample[Any]]:
-    """Return up to 200 training samples for the plan, the same ones in every process."""
+def _some(loaded: Loaded, names: Sequence[str], most: int) -> list[Sample[Any]]:
+    """Return about so many training samples for the plan."""
     kept = [loaded.samples[name] for name in names if name in loaded.samples]
-    return kept[:: max(1, len(kept) // 200)]
+    return kept[:: max(1, len(kept) // most)]
 
 
 def _prepared(
@@ -325,14 +339,15 @@ def _prepared(
     return [ready[name] for name in parts.train], [ready[name] for name in parts.val]
 
 
-def _validation(samples: list[Sample[Any]], plan: Plan) -> Any:  # noqa: ANN401  a function or None
-    if not samples:
-        return None
-
-    def validate(maps_of: MapsFunction) -> float:
-        return score_on(Predictor(maps_of, plan.task, plan.preprocessing), samples)
-
-    return validate
+def _validate(training: Training, samples: list[Sample[Any]], tests: int) -> Validation:
+    """Let a training be scored on these samples, and keep time for what follows it."""
+    plan = training.plan
+    limit = math.inf if plan.budget is None else _VALIDATED * plan.budget
+    validation = Validation(plan, samples, limit)
+    if samples:
+        training.validate = validation
+    training.after = lambda: validation.seconds_for(_TUNED * validation.looked + _SCORED_AS * tests)
+    return validation
 
 
 def _run(training: Training, display: Display, *, resume: bool) -> bool:
@@ -411,7 +426,8 @@ def _finish(
         "machine": describe_machine(),
         "peak_memory_gb": peak_memory_gb(),
         "processes": training.processes.count,
-        "steps": training.step,
+        **work_done(training),
+        "warnings": doubts(training, predictor, val, validation),
         "clock": {what: round(seconds, 2) for what, seconds in training.clock.items()},
         "data": {
             "folder": dataset.root.name,

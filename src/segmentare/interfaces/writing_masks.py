@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from segmentare.annotations import Category, Segmentation
+from segmentare.annotations import Segmentation
 from segmentare.datasets.images import read_image
 from segmentare.geometry import Image
 from segmentare.interfaces.outputs import Outputs, heatmap_name
+from segmentare.interfaces.prediction import Prediction
 from segmentare.prediction import files
-from segmentare.prediction.cutout import cutout, place
-from segmentare.prediction.drawing import overlay
 from segmentare.prediction.drawing_maps import draw_heatmaps
-from segmentare.prediction.object_drawing import draw_annotation
-from segmentare.prediction.object_files import write_ids, write_panoptic
+from segmentare.prediction.object_files import write_panoptic
 from segmentare.prediction.object_tables import PANOPTIC_FOLDER, ObjectTables
 from segmentare.tasks.base import Maps, Task
 
@@ -83,41 +81,30 @@ class MaskWriter:
 
     def write(self, stem: str, path: Path, image: Image, found: Segmentation) -> dict[str, Any]:
         """Write the files of one image and return its line of `predictions.jsonl`."""
-        target, overwrite, categories = (
-            self.out / stem,
-            self.outputs.overwrite,
-            self.task.categories,
-        )
+        target = self.out / stem
         target.parent.mkdir(parents=True, exist_ok=True)
-        panoptic = self._tables is not None and self._tables.kind == "panoptic"
-        mask = with_ending(target, ".png")
-        files.write_mask(mask, found, categories, overwrite=overwrite, palette=panoptic)
-        if self.outputs.overlay:
-            draw = overlay if found.instance is None else draw_annotation
-            picture = draw(image, found, categories)
-            files.write_overlay(with_ending(target, ".overlay.jpg"), picture, overwrite=overwrite)
-        write_pictures(target, image, found, (categories, self.outputs, self._backdrop))
-        row = files.describe(found, categories, path.name)
+        prediction = Prediction(found, image, path.name, self.task)
+        prediction.save(with_ending(target, ".png"), overwrite=self.outputs.overwrite)
+        write_pictures(target, prediction, self.outputs, self._backdrop)
+        row = files.describe(found, self.task.categories, path.name)
         row |= {"file": str(path), "mask": f"{stem}.png"}
-        return row | self._write_objects(stem, path, image, found)
+        return row | self._write_objects(stem, path, prediction)
 
-    def _write_objects(
-        self, stem: str, path: Path, image: Image, found: Segmentation
-    ) -> dict[str, str]:
+    def _write_objects(self, stem: str, path: Path, found: Prediction) -> dict[str, str]:
         """Write the map of objects, collect them for the tables, and return where the map is."""
         if self._tables is None:
             return {}
         overwrite = self.outputs.overwrite
         segments: list[dict[str, Any]] = []
         if self._tables.kind == "instance":
-            target = write_ids(with_ending(self.out / stem, ".ids.png"), found, overwrite=overwrite)
+            target = found.save(with_ending(self.out / stem, ".ids.png"), overwrite=overwrite)
             written = {"ids": target.relative_to(self.out).as_posix()}
         else:
             target = with_ending(self.out / PANOPTIC_FOLDER / stem, ".png")
             target.parent.mkdir(parents=True, exist_ok=True)
-            segments = write_panoptic(target, found, overwrite=overwrite)
+            segments = write_panoptic(target, found.masks, overwrite=overwrite)
             written = {"panoptic": f"{PANOPTIC_FOLDER}/{stem}.png"}
-        self._tables.add(file_name(stem, path), image, found, segments)
+        self._tables.add(file_name(stem, path), found.image, found.masks, segments)
         return written
 
 
@@ -131,31 +118,25 @@ def read_backdrop(outputs: Outputs) -> Image | None:
 
 
 def write_pictures(
-    target: Path,
-    image: Image,
-    found: Segmentation,
-    how: tuple[tuple[Category, ...], Outputs, Image | None],
+    target: Path, found: Prediction, outputs: Outputs, backdrop: Image | None
 ) -> None:
-    """Write probability and cut-out of one image, as far as they are wanted.
+    """Write overlay, probability and cut-out of one image, as far as they are wanted.
 
     Args:
         target: Path of the results without an ending.
-        image: Its pixels.
-        found: What it shows.
-        how: The categories, what to write, and the new background.
+        found: What the image shows.
+        outputs: What to write.
+        backdrop: The new background.
     """
-    categories, outputs, backdrop = how
-    if outputs.probability:
-        gray = with_ending(target, ".probability.png")
-        files.write_probability(gray, found, overwrite=outputs.overwrite)
-    if not outputs.cutout and backdrop is None:
-        return
-    rgba = cutout(image, found, _cut_out(categories))
-    if outputs.cutout:
-        path = with_ending(target, ".cutout.png")
-        files.write_cutout(path, rgba, overwrite=outputs.overwrite)
+    wanted = {
+        ".overlay.jpg": outputs.overlay,
+        ".probability.png": outputs.probability,
+        ".cutout.png": outputs.cutout,
+    }
+    for ending in (ending for ending, chosen in wanted.items() if chosen):
+        found.save(with_ending(target, ending), overwrite=outputs.overwrite)
     if backdrop is not None:
-        placed = np.ascontiguousarray(place(rgba, backdrop))
+        placed = np.asarray(found.cutout(backdrop))
         path = with_ending(target, ".background.jpg")
         files.write_overlay(path, placed, overwrite=outputs.overwrite)
 
@@ -185,10 +166,3 @@ def _tables(out: Path, task: Task[Any], outputs: Outputs) -> ObjectTables | None
         return None
     kind: Literal["instance", "panoptic"] = "instance" if task.name == "instance" else "panoptic"
     return ObjectTables(out, task.categories, kind, outputs.scale)
-
-
-def _cut_out(categories: tuple[Category, ...]) -> tuple[Category, ...]:
-    """Return the categories with all but things as background where there are things."""
-    if not any(category.thing for category in categories):
-        return categories
-    return tuple(replace(c, background=not c.thing) for c in categories)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from segmentare.datasets import openpose
 from segmentare.datasets.as_skeleton import in_skeleton
 from segmentare.geometry import Image
 from segmentare.interfaces.outputs import Outputs
+from segmentare.interfaces.prediction import Prediction
 from segmentare.interfaces.writing_masks import (
     file_name,
     read_backdrop,
@@ -20,9 +21,7 @@ from segmentare.interfaces.writing_masks import (
 )
 from segmentare.poses import Poses, Skeleton
 from segmentare.prediction import files
-from segmentare.prediction.drawing_poses import draw_poses
 from segmentare.prediction.keypoint_tables import KeypointTables
-from segmentare.prediction.object_files import write_ids
 from segmentare.skeletons import available, dropped
 from segmentare.tasks.body import Body
 from segmentare.tasks.pose import Pose
@@ -82,17 +81,15 @@ class PoseWriter:
         target.parent.mkdir(parents=True, exist_ok=True)
         if self.outputs.skeleton is not None:
             found = in_skeleton(found, self.outputs.skeleton)
-        if found.segmentation is not None:  # one number everywhere, that of the silhouettes
-            found = replace(found, ids=tuple(range(1, len(found) + 1)))
+        prediction = Prediction(found, image, path.name, self.task)
+        found = prediction.numbered
         text = openpose.to_json(found, self._layout)
         listed = with_ending(target, openpose.SUFFIX)
         write_bytes(listed, text.encode(), overwrite=overwrite)
-        if self.outputs.overlay:
-            picture = draw_poses(image, found)
-            files.write_overlay(with_ending(target, ".overlay.jpg"), picture, overwrite=overwrite)
+        write_pictures(target, prediction, self.outputs, self._backdrop)
         height, width = found.size
         row = {"image": path.name, "width": width, "height": height}
-        row |= self._write_silhouettes(stem, path, image, found)
+        row |= self._write_silhouettes(stem, prediction)
         self._tables.add(file_name(stem, path), found)
         scores = found.scores
         return row | {
@@ -103,23 +100,14 @@ class PoseWriter:
             "keypoints": f"{stem}{openpose.SUFFIX}",
         }
 
-    def _write_silhouettes(
-        self, stem: str, path: Path, image: Image, found: Poses
-    ) -> dict[str, Any]:
+    def _write_silhouettes(self, stem: str, found: Prediction) -> dict[str, Any]:
         """Write the mask and the ids of people, where they have pixels, and say what they show."""
-        shown = found.segmentation
-        if shown is None:
+        if found.poses.segmentation is None:
             return {}
-        target, overwrite, categories = (
-            self.out / stem,
-            self.outputs.overwrite,
-            self.task.categories,
-        )
-        mask = with_ending(target, ".png")
-        files.write_mask(mask, shown, categories, overwrite=overwrite)
-        ids = write_ids(with_ending(target, ".ids.png"), shown, overwrite=overwrite)
-        write_pictures(target, image, shown, (categories, self.outputs, self._backdrop))
-        row = files.describe(shown, categories, path.name)
+        target, overwrite = self.out / stem, self.outputs.overwrite
+        found.save(with_ending(target, ".png"), overwrite=overwrite)
+        ids = found.save(with_ending(target, ".ids.png"), overwrite=overwrite)
+        row = files.describe(found.masks, found.categories, found.name)
         return row | {"mask": f"{stem}.png", "ids": ids.relative_to(self.out).as_posix()}
 
 

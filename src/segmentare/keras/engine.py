@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import tensorflow as tf
 
@@ -49,16 +49,14 @@ class KerasEngine:
         self._readers: dict[str, tuple[Network, MapsFunction]] = {}
 
     @staticmethod
-    def speed(spec: NetworkSpec, heads: tuple[Head, ...]) -> float:
+    def speed(spec: NetworkSpec, heads: tuple[Head, ...], seconds: float = math.inf) -> float:
         """Return pixels a second; takes some seconds on two cores, most of them for the tracing.
 
         Random images do, for the time does not depend on them.
         """
-        count, side = trials.TRIALS
         network = build_network(spec, heads, dtype=_POLICIES[_precisions()[-1]])
-        images = tf.random.normal((count, side, side, spec.channels))
 
-        @tf.function
+        @tf.function(reduce_retracing=True)
         def gradients(images: Tensor) -> Tensor:
             with tf.GradientTape() as tape:
                 outputs = network(images, training=True)
@@ -66,12 +64,10 @@ class KerasEngine:
             found = tape.gradient(total, network.trainable_variables)
             return tf.add_n([tf.reduce_sum(gradient) for gradient in found])
 
-        best = math.inf
-        for _ in range(3):
-            began = time.perf_counter()
-            float(gradients(images))
-            best = min(best, time.perf_counter() - began)
-        return count * side * side / best
+        def once(count: int, side: int) -> None:
+            float(gradients(tf.random.normal((count, side, side, spec.channels))))
+
+        return trials.pixels_a_second(once, seconds)
 
     def device(self) -> str:
         """Return the name of the GPU, or the number of cores."""
@@ -84,16 +80,17 @@ class KerasEngine:
         """Return `float32`, and `bfloat16` where it is no emulation."""
         return _precisions()
 
-    def try_steps(self, precision: str, plan: Plan, batches: Batches) -> tuple[float, float]:
-        """Time three steps; what is traced for them is kept."""
+    def try_steps(
+        self, precision: str, plan: Plan, batches: Batches, seconds: float = math.inf
+    ) -> tuple[float, float]:
+        """Time a few steps; what is traced for them is kept, so all are whole batches."""
         stepper = self._stepper(precision, plan)
-        times, losses = [], []
-        for number in range(3):
-            began = time.perf_counter()
-            images, targets = self.load(batches[number])
-            losses.append(float(stepper.step(images, targets, _TRIAL_RATE)))
-            times.append(time.perf_counter() - began)
-        return min(times[1:]), losses[0]
+
+        def once(number: int, images: int) -> float:
+            loaded = self.load(replace(batches, batch=images)[number])
+            return float(stepper.step(*loaded, _TRIAL_RATE))
+
+        return trials.seconds_a_step(once, batches.batch, seconds, few=batches.batch)
 
     def _stepper(self, precision: str, plan: Plan) -> Stepper:
         """Return a stepper with the fresh weights: the one that was tried, if the plan allows."""

@@ -37,7 +37,7 @@ def write_mask(
     overwrite: bool = False,
     palette: bool = False,
 ) -> None:
-    """Write the categories as PNG of the image's size.
+    """Write the categories as PNG, or as TIFF if `path` ends so, of the image's size.
 
     One background and one kind of object become 8-bit gray, 0 and 255, unless `palette` is set.
     Other categories become a palette file in the categories' colors: its values are the ids, 255
@@ -65,8 +65,11 @@ def write_mask(
         colors[UNLABELED] = UNLABELED_COLOR
         picture = Pillow.fromarray(np.ascontiguousarray(category))
         picture.putpalette(colors.tobytes())
-    # masks are runs of equal values: so compressed they are smaller, in half the time
-    write_bytes(path, _encoded(picture, "PNG", compress_type=zlib.Z_RLE), overwrite=overwrite)
+    if path.suffix.lower() in {".tif", ".tiff"}:
+        data = _encoded(picture, "TIFF", compression="tiff_adobe_deflate")
+    else:  # masks are runs of equal values: so compressed they are smaller, in half the time
+        data = _encoded(picture, "PNG", compress_type=zlib.Z_RLE)
+    write_bytes(path, data, overwrite=overwrite)
 
 
 def write_probability(path: Path, segmentation: Segmentation, *, overwrite: bool = False) -> None:
@@ -174,7 +177,7 @@ def _count(
     return {"objects": int(ids.size)}
 
 
-def _encoded(picture: Pillow.Image, kind: str, **options: int) -> bytes:
+def _encoded(picture: Pillow.Image, kind: str, **options: int | str) -> bytes:
     """Return the file of a picture."""
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)

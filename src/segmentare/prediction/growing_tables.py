@@ -118,11 +118,16 @@ def write_json(path: Path, data: Any) -> None:  # noqa: ANN401  any JSON value
 
 def write_table(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Write rows as CSV; the file is replaced whole."""
+    write_bytes(path, table_text(rows, columns).encode(), overwrite=True)
+
+
+def table_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Return rows as CSV."""
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
-    write_bytes(path, text.getvalue().encode(), overwrite=True)
+    return text.getvalue()
 
 
 def _read_rows(name: str, file: Iterable[str]) -> list[dict[str, Any]]:

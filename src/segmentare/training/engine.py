@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -30,8 +31,14 @@ class Engine(Protocol):
     spec: NetworkSpec
 
     @staticmethod
-    def speed(spec: NetworkSpec, heads: tuple[Head, ...]) -> float:
-        """Return how many pixels a second this machine trains a network on, at its best."""
+    def speed(spec: NetworkSpec, heads: tuple[Head, ...], seconds: float = math.inf) -> float:
+        """Return how many pixels a second this machine trains a network on, at its best.
+
+        Args:
+            spec: The network.
+            heads: Of the task.
+            seconds: About how long it may take; see `trials.pixels_a_second`.
+        """
 
     def device(self) -> str:
         """Return what computes, for people: the GPU's name or the number of cores."""
@@ -39,10 +46,18 @@ class Engine(Protocol):
     def precisions(self) -> list[str]:
         """Return what is worth timing here, `float32` first."""
 
-    def try_steps(self, precision: str, plan: Plan, batches: Batches) -> tuple[float, float]:
-        """Return the seconds of a step (the faster of two after a warm-up) and the first loss.
+    def try_steps(
+        self, precision: str, plan: Plan, batches: Batches, seconds: float = math.inf
+    ) -> tuple[float, float]:
+        """Return the seconds of a step (the fastest after a warm-up) and the first loss.
 
         The network is not changed.
+
+        Args:
+            precision: In which the steps are taken.
+            plan: Losses.
+            batches: Of the training.
+            seconds: About how long it may take; see `trials.seconds_a_step`.
         """
 
     def start_from(self, start: str) -> tuple[str, str]:

@@ -23,15 +23,14 @@ from segmentare.checkpoint import Arrays
 from segmentare.errors import ModelError
 from segmentare.plan import Plan
 from segmentare.training.engine import Engine, MapsFunction
+from segmentare.training.pace import Pace, Standing, pace_of
 from segmentare.training.processes import Processes
 from segmentare.training.state import decay_at, load_state, misfit, save_state
 
 BEST = "best.safetensors"  #: the best weights so far, beside the state
 
 _DIVERGED = "{}; at step {} {}. Train with a lower --learning-rate, or with --precision float32."
-_RESERVE = 0.97  # share of the budget that the steps may fill; the rest is for tuning and saving
 _SAVE_EVERY = 60.0  # seconds of work, at most a little more, that a killed run loses
-_LOG_EVERY = 10  # steps between two looks at the loss, each of which waits for the device
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Step:
 
     Attributes:
         step: Number of steps done.
-        steps: Number of steps that there will be.
+        steps: Number of steps that there will be, as it looks now.
         seconds: Seconds since the training began, over all its sessions.
         loss: Mean loss since the line before.
         learning_rate: At this step.
@@ -72,6 +71,9 @@ class Training:
         spent: Seconds of the budget that were used before `run` is called.
         stop: Set it to true and the loop ends after the step at hand, as if it were the last.
         processes: Who else trains this network; every one of them must call `run`.
+        after: Tells how many seconds everything after the last validation will take, so that a
+            budget can be kept; 0 as long as that is unknown.
+        now: The clock, in seconds.
     """
 
     plan: Plan
@@ -82,9 +84,10 @@ class Training:
     spent: float = 0.0
     stop: bool = False
     processes: Processes = field(default_factory=Processes)
+    after: Callable[[], float] = lambda: 0.0
+    now: Callable[[], float] = time.perf_counter
     best_score: float = -math.inf
     best: Arrays = field(default_factory=dict)
-    _judged: int = 0  # validations done
     _ends: bool = False  # `stop` as all processes know it
     step: int = 0  #: steps done, over all sessions of a run
     clock: dict[str, float] = field(
@@ -100,55 +103,57 @@ class Training:
         Raises:
             ModelError: The loss is no longer a number, or the state does not fit.
         """
-        engine = self.engine
+        engine, began = self.engine, self.now() - self.spent
         engine.begin(self.plan)
-        facts: dict[str, Any] = {
-            "step": 0,
-            "steps": self.plan.steps,
-            "seconds": self.spent,
-            "best": None,
-        }
+        facts: dict[str, Any] = {}
         if resume:
             facts = self._recall()
-        step, steps = int(facts["step"]), int(facts["steps"])
-        began, losses = time.perf_counter() - float(facts["seconds"]), []
-        pace_from, saved = (step, time.perf_counter()), time.perf_counter()
-        while step < steps and not self._agree(step):
-            rate = self.plan.rate(step / steps)
+            began = self.now() - float(facts["seconds"])
+        self.step = step = int(facts.get("step", 0))
+        pace = pace_of(self.plan, lambda: self.now() - began, facts, self.after)
+        losses: list[Any] = []
+        saved = self.now()
+        at = self._stand(pace)
+        while not at.over and not self._agree():
+            rate = self.plan.rate(at.progress)
             with self._timed("data"):
                 loaded = engine.load(self.processes.part(self.batches, step))
             with self._timed("step"):
                 losses.append(engine.step(loaded, rate))
             self.step = step = step + 1
             with self._timed("average"):
-                engine.average(decay_at(self.plan.ema, step))
-            self._agree(step)
-            if step % _LOG_EVERY and step < steps and not self._due(step, steps):
+                engine.average(decay_at(at.decay, step))
+            at = self._stand(pace)
+            ends = self._agree()
+            if not (at.look or ends):
                 continue
-            mean = self._mean(losses, step)
-            seconds = time.perf_counter() - began
-            if not self._due(step, steps):
-                yield Step(step, steps, seconds, mean, rate)
-                continue
-            with self._timed("validation"):
-                score, better = self._judge(step)
-            seconds = time.perf_counter() - began
-            if self.plan.budget is not None and step < steps and not self._ends:
-                steps = self._replan(step, steps, seconds, pace_from)
+            mean, score, better = self._mean(losses, step), None, False
+            if at.validate or ends:
+                paused = self.now()
+                with self._timed("validation"):
+                    score, better = self._judge(step)
+                pace.validated(self.now() - paused)
             facts = {
                 "step": step,
-                "steps": steps,
-                "seconds": seconds,
+                "steps": at.steps,
+                "seconds": self.now() - began,
                 "best": self.best_score,
-                "judged": self._judged,
+                **pace.facts(),
             }
-            if self.plan.budget is None or time.perf_counter() - saved > _SAVE_EVERY:
+            if self.now() - saved > _SAVE_EVERY or (at.validate and self.plan.budget is None):
+                paused = self.now()
                 with self._timed("saving"):
                     self._save(facts)
-                saved = time.perf_counter()
-            yield Step(step, steps, seconds, mean, rate, score, better)
+                saved = self.now()
+                pace.paused(saved - paused)
+            steps = step if ends else at.steps
+            yield Step(step, steps, facts["seconds"], mean, rate, score, better)
         if not self.best:  # stopped between two steps, before anything was validated
             self._judge(step)
+
+    def _stand(self, pace: Pace) -> Standing:
+        """Return where all processes stand, by the clock of the first."""
+        return self.processes.share(pace.stand(self.step))
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
@@ -164,24 +169,16 @@ class Training:
             raise ModelError(_DIVERGED.format("The loss must stay a number", step, f"it is {mean}"))
         return mean
 
-    def _agree(self, step: int) -> bool:
-        """Tell whether to stop; several processes ask each other at every look at the loss only."""
-        if self.processes.count == 1 or step % _LOG_EVERY == 0:
-            self._ends = self.processes.any(self.stop)
+    def _agree(self) -> bool:
+        """Tell whether any process was told to stop."""
+        self._ends = self.processes.any(self.stop)
         return self._ends
-
-    def _due(self, step: int, steps: int) -> bool:
-        """Tell whether to validate after this step: evenly spread, and at the end."""
-        if step >= steps or self._ends:
-            return True
-        return step / steps >= (self._judged + 1) / self.plan.validations
 
     def _judge(self, step: int) -> tuple[float | None, bool]:
         averaged = self.engine.averaged()
         if not all(np.isfinite(array).all() for array in averaged.values()):
             text = _DIVERGED.format("The weights must stay numbers", step, "they are not")
             raise ModelError(text)
-        self._judged += 1
         score = None
         if self.validate is not None:
             score = self.processes.share(self.validate(self.engine.maps_of(averaged)))
@@ -190,17 +187,6 @@ class Training:
             self.best_score = -math.inf if score is None else score
             self.best = averaged
         return score, better
-
-    def _replan(self, step: int, steps: int, seconds: float, pace: tuple[int, float]) -> int:
-        """Correct the number of steps to what the machine really does in the time left."""
-        per_step = (time.perf_counter() - pace[1]) / max(step - pace[0], 1)
-        left = float(self.plan.budget or 0) * _RESERVE - seconds
-        possible = self.processes.share(step + max(int(left / per_step), 0))
-        if abs(possible - steps) > 0.02 * steps:
-            steps = possible
-        # Validations that a shorter plan jumped over are not made up for.
-        self._judged = max(self._judged, int(self.plan.validations * step / steps))
-        return steps
 
     def _save(self, facts: dict[str, Any]) -> None:
         if self.processes.first:
@@ -221,6 +207,9 @@ class Training:
             self.engine.restore(arrays)
         except (KeyError, ValueError) as error:
             raise misfit(self.folder, error) from error
+        self.best_score = -math.inf if facts["best"] is None else float(facts["best"])
+        if not facts["judged"]:
+            return facts
         try:
             self.best = load((self.folder / BEST).read_bytes())
         except (OSError, SafetensorError) as error:
@@ -228,6 +217,4 @@ class Training:
                 f"To resume, {str(self.folder)!r} must hold {BEST}; it cannot be read ({error}). "
                 "Train anew."
             ) from error
-        self.best_score = -math.inf if facts["best"] is None else float(facts["best"])
-        self._judged = int(facts["judged"])
         return facts

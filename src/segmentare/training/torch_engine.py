@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,24 +50,23 @@ class TorchEngine:
         self._heads = heads
 
     @staticmethod
-    def speed(spec: NetworkSpec, heads: tuple[Head, ...]) -> float:
+    def speed(spec: NetworkSpec, heads: tuple[Head, ...], seconds: float = math.inf) -> float:
         """Return pixels a second; takes about a second on two cores.
 
         Random images do, for the time does not depend on them.
         """
-        device, (count, side) = _device(), trials.TRIALS
+        device = _device()
         network = channels_last(build_network(spec, heads)).to(device).train()
-        images = torch.randn(count, side, side, spec.channels, device=device).permute(0, 3, 1, 2)
-        best = math.inf
-        for _ in range(3):
-            began = time.perf_counter()
+
+        def once(count: int, side: int) -> None:
+            images = torch.randn(count, side, side, spec.channels, device=device)
             with torch.autocast(device, torch.bfloat16, enabled="bfloat16" in precisions()):
-                outputs = network(images)
+                outputs = network(images.permute(0, 3, 1, 2))
             total = torch.stack([maps.float().mean() for maps in outputs.values()]).sum()
             total.backward()  # type: ignore[no-untyped-call]
             total.item()
-            best = min(best, time.perf_counter() - began)
-        return count * side * side / best
+
+        return trials.pixels_a_second(once, seconds)
 
     def device(self) -> str:
         """Return the name of the GPU, or the number of cores."""
@@ -77,26 +76,27 @@ class TorchEngine:
         """Return `float32`, and `bfloat16` where it is no emulation."""
         return precisions()
 
-    def try_steps(self, precision: str, plan: Plan, batches: Batches) -> tuple[float, float]:
-        """Time three steps of a copy."""
+    def try_steps(
+        self, precision: str, plan: Plan, batches: Batches, seconds: float = math.inf
+    ) -> tuple[float, float]:
+        """Time a few steps of a copy."""
         device = _device()
         trial: nn.Module = copy.deepcopy(self.network).to(device).train()
         optimizer = torch.optim.AdamW(trial.parameters(), lr=1e-4)
-        times, losses = [], []
-        for step in range(3):
-            began = time.perf_counter()
-            arrays, encoded = batches[step]
-            images = to_tensor(arrays, channels_last=True).to(device)
+
+        def once(number: int, images: int) -> float:
+            arrays, encoded = replace(batches, batch=images)[number]
+            inputs = to_tensor(arrays, channels_last=True).to(device)
             targets = {key: torch.from_numpy(target).to(device) for key, target in encoded.items()}
             with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
-                outputs = trial(images)
+                outputs = trial(inputs)
             loss = total_loss(outputs, targets, self._heads, plan.loss)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            losses.append(loss.item())
-            times.append(time.perf_counter() - began)
-        return min(times[1:]), losses[0]
+            return loss.item()
+
+        return trials.seconds_a_step(once, batches.batch, seconds)
 
     def start_from(self, start: str) -> tuple[str, str]:
         """Copy starting weights; a Hugging Face encoder's default are its own pretrained ones."""

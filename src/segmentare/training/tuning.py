@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from segmentare.annotations import Sample
+from segmentare.plan import Plan
 from segmentare.prediction.predictor import Predictor, Reading
 from segmentare.tasks.base import Task
+from segmentare.training.engine import MapsFunction
 
 _LEAST = 8  # samples that every setting is tried on, where there are so many
 _GAIN = 2e-4  # a setting is changed only for a gain that is more than rounding
@@ -71,9 +75,46 @@ def score_readings(
     return metric.summary()[task.headline]
 
 
-def score_on(predictor: Predictor[Any], samples: Sequence[Sample[Any]]) -> float:
-    """Return the headline score of a predictor on prepared samples."""
-    metric = predictor.task.metric(fast=True)
-    for sample in samples:
-        metric.update(predictor.predict(sample.image), sample.annotation, sample.name)
-    return metric.summary()[predictor.task.headline]
+@dataclass
+class Validation:
+    """Scores weights on the validation part, in a limited time.
+
+    The first call decides how many samples there is time for; all later ones take the same.
+
+    Attributes:
+        plan: Task and preprocessing.
+        samples: The validation part, prepared.
+        limit: Seconds that the first call may take.
+        looked: How many samples are scored, 0 before the first call.
+        seconds: Of the last call.
+        now: The clock, in seconds.
+    """
+
+    plan: Plan
+    samples: Sequence[Sample[Any]]
+    limit: float = math.inf
+    looked: int = 0
+    seconds: float = 0.0
+    now: Callable[[], float] = time.perf_counter
+
+    def __call__(self, maps_of: MapsFunction) -> float:
+        """Return the headline score."""
+        predictor = Predictor(maps_of, self.plan.task, self.plan.preprocessing)
+        metric = self.plan.task.metric(fast=True)
+        began, scored = self.now(), 0
+        for sample in self.chosen():
+            if not self.looked and scored >= _LEAST and self.now() - began > self.limit:
+                break
+            metric.update(predictor.predict(sample.image), sample.annotation, sample.name)
+            scored += 1
+        self.looked, self.seconds = scored, self.now() - began
+        return metric.summary()[self.plan.task.headline]
+
+    def chosen(self) -> list[Sample[Any]]:
+        """Return the samples that are scored, in an order that mixes them; first all."""
+        order = np.random.default_rng(0).permutation(len(self.samples))
+        return [self.samples[index] for index in order[: self.looked or None]]
+
+    def seconds_for(self, images: float) -> float:
+        """Return how long so many more images will take, 0 before the first call."""
+        return images * self.seconds / max(self.looked, 1)
