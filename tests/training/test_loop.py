@@ -161,7 +161,7 @@ def test_killed_while_saving(tmp_path, monkeypatch, file):
             die()
         path.write_bytes(data)
 
-    monkeypatch.setattr("segmentare.checkpoint.write_bytes", write)
+    monkeypatch.setattr("segmentare.training.loop.write_bytes", write)
     monkeypatch.setattr("segmentare.training.state.write_bytes", write)
     with pytest.raises(KilledError):
         run_in("b")

@@ -15,8 +15,9 @@ from types import FrameType
 from typing import Any
 
 from segmentare.annotations import Sample
+from segmentare.atomic import write_json
 from segmentare.batches import Batches, prepare
-from segmentare.checkpoint import MODEL, WEIGHTS, save_model, write_json
+from segmentare.checkpoint import MODEL, WEIGHTS, save_model
 from segmentare.datasets.as_people import one_sided
 from segmentare.datasets.base import Dataset, Record
 from segmentare.datasets.files import FileDataset
