@@ -357,8 +357,8 @@ def test_a_chosen_precision_is_taken(stopwatch, timed):
 
 @pytest.mark.parametrize("spent", [0.0, 3.0, 400.0])
 def test_a_budget_too_short_is_a_sentence_that_helps(stopwatch, timed, spent):
-    stopwatch(float32=(1.0, 1.0))
-    with pytest.raises(BudgetError, match=r"at least 10 steps; a step of 2 images") as caught:
+    stopwatch(float32=(2.0, 1.0))
+    with pytest.raises(BudgetError, match=r"at least 3 steps; a step of 2 images") as caught:
         timed(spent + 5, spent=spent)
     words = str(caught.value).split()
     assert f"{spent:.0f} s of {spent + 5:.0f} s are gone" in str(caught.value)

@@ -29,7 +29,8 @@ from segmentare.training import trials
 from segmentare.training.engine import Engine
 from segmentare.wishes import Wishes
 
-LEAST_STEPS = 10  #: a budget for fewer is refused
+LEAST_STEPS = 3  #: a budget for fewer is refused; trials on busy machines are often 5 times slow
+_ADVISED = 20  # steps of the budget that is advised instead
 TRIAL_SHARE = 0.05  #: share of the budget for the speed, and for the steps of each precision
 _FEW_STEPS = 60  # where a budget holds fewer, all becomes smaller: images, batch, network
 _LEAST_BATCH = 2  # BatchNorm needs more than one
@@ -265,7 +266,7 @@ def time_plan(
 
 
 def _too_short(budget: float, spent: float, batch: int, seconds: float) -> BudgetError:
-    needed = math.ceil((spent + 2 * LEAST_STEPS * seconds) / _USED)
+    needed = math.ceil((spent + _ADVISED * seconds) / _USED)
     remain = max(int((budget * _USED - spent) / seconds), 0)
     return BudgetError(
         f"The budget must last for at least {LEAST_STEPS} steps; a step of {batch} images takes "

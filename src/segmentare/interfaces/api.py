@@ -67,7 +67,7 @@ def train(
 
     Raises:
         DatasetError: The data cannot be used as it is.
-        BudgetError: The budget is too short for ten steps.
+        BudgetError: The budget is too short for a few steps.
         ModelError: There is no such network, nothing to resume, or weights that do not fit.
         FileExistsError: `out` holds a run already.
     """
