@@ -68,8 +68,8 @@ def demo(
     try:
         run = train(data, out / "run", wishes, options, display)
     except BudgetError as error:  # a demo ends with something to show, on a slow machine later
-        wishes = replace(wishes, budget=1.5 * error.needed)
-        display.warn(f"This machine is slow: the demo takes {duration(1.5 * error.needed)}.")
+        wishes = replace(wishes, budget=error.needed)
+        display.warn(f"This machine is slow: the demo takes {duration(error.needed)}.")
         run = train(data, out / "run", wishes, options, display)
     command = f"segmentare demo --task {task} --out {shlex.quote(str(out))}"
     evaluation = score_run(run, command, display)
