@@ -110,9 +110,10 @@ class Training:
         }
         if resume:
             facts = self._recall()
+            self.step = int(facts["step"])
         step, steps = int(facts["step"]), int(facts["steps"])
         began, losses = time.perf_counter() - float(facts["seconds"]), []
-        pace_from, saved = (step, time.perf_counter()), time.perf_counter()
+        pace_from, saved = (step, time.perf_counter()), (step, time.perf_counter())
         while step < steps and not self._agree():
             rate = self.plan.rate(step / steps)
             with self._timed("data"):
@@ -142,13 +143,17 @@ class Training:
                 "best": self.best_score,
                 "judged": self._judged,
             }
-            if self.plan.budget is None or time.perf_counter() - saved > _SAVE_EVERY:
+            last = step >= steps or self._ends  # what comes after the steps may fail, too
+            if last or self.plan.budget is None or time.perf_counter() - saved[1] > _SAVE_EVERY:
                 with self._timed("saving"):
                     self._save(facts)
-                saved = time.perf_counter()
+                saved = (step, time.perf_counter())
             yield Step(step, steps, seconds, mean, rate, score, better)
         if not self.best:  # stopped between two steps, before anything was validated
             self._judge(step)
+        if step > saved[0]:  # stopped between two steps
+            done = {"step": step, "seconds": time.perf_counter() - began}
+            self._save({**facts, **done, "best": self.best_score, "judged": self._judged})
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
