@@ -25,9 +25,9 @@ from segmentare.architecture import NetworkSpec
 from segmentare.checkpoint import save_model
 from segmentare.datasets.images import read_image
 from segmentare.engines.agreement import differing, extent, largest_difference
+from segmentare.engines.loading import load
 from segmentare.interfaces.machine import describe_machine
 from segmentare.interfaces.predicting import find_images
-from segmentare.loading import load
 from segmentare.networks.inference import to_arrays
 from segmentare.networks.network import build_network
 from segmentare.prediction.preprocessing import Preprocessing

@@ -24,8 +24,9 @@ from torch import Tensor
 
 from segmentare.annotations import Sample
 from segmentare.architecture import NetworkSpec
+from segmentare.atomic import write_bytes, write_json
 from segmentare.batches import Batches, prepare
-from segmentare.checkpoint import Arrays, write_bytes, write_json
+from segmentare.checkpoint import Arrays
 from segmentare.datasets import open_dataset
 from segmentare.datasets.fingerprints import fingerprint
 from segmentare.datasets.synthetic import SyntheticLesions

@@ -223,7 +223,7 @@ def _print(result: Result, file: str | None) -> None:
         print(result.to_json())
         return
     if file is not None:
-        from segmentare.checkpoint import write_bytes
+        from segmentare.atomic import write_bytes
 
         write_bytes(Path(file), f"{result.to_json()}\n".encode())
     show(result)

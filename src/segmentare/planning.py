@@ -30,7 +30,8 @@ from segmentare.training import trials
 from segmentare.training.engine import Engine
 from segmentare.wishes import Wishes
 
-LEAST_STEPS = 10  #: a budget for fewer is refused
+LEAST_STEPS = 3  #: a budget for fewer is refused; trials on busy machines are often 5 times slow
+_ADVISED = 20  # steps of the budget that is advised instead
 TRIAL_SHARE = 0.05  #: share of the budget for the speed, and for the steps of each precision
 _FEW_STEPS = 60  # where a budget holds fewer, all becomes smaller: images, batch, network
 _LEAST_BATCH = 2  # BatchNorm needs more than one
@@ -267,15 +268,14 @@ def time_plan(
         if wishes.batch is None:
             batch = _smaller_batch(batch, time_left / seconds, reasons)
             seconds *= batch / plan.batch
+        if time_left < LEAST_STEPS * seconds:  # a second look, for first steps may be slow
+            began, small = now(), replace(batches, batch=batch * batches.batch // plan.batch)
+            again, _ = engine.try_steps(precision, plan, small, TRIAL_SHARE * plan.budget)
+            seconds, gone = min(seconds, again), now() - began
+            spent, time_left = spent + gone, time_left - gone
         steps = int(time_left / seconds)
         if steps < LEAST_STEPS:
-            needed = math.ceil((spent + 2 * LEAST_STEPS * seconds) / _USED)
-            raise BudgetError(
-                f"The budget must last for at least {LEAST_STEPS} steps; a step of {batch} "
-                f"images takes {seconds:.2f} s here and {spent:.0f} s of {plan.budget:.0f} s are "
-                f"gone, so {max(steps, 0)} remain. Give at least {needed} s, or a smaller size.",
-                needed,
-            )
+            raise _too_short(plan.budget, spent, batch, seconds)
     times = steps * batch / len(batches.samples)
     reasons.append(
         f"Steps: {steps} of {batch} images{' are planned' if plan.budget else ''}, every image "
@@ -288,6 +288,17 @@ def time_plan(
         steps=steps,
         ema=averaging(steps),
         reasons=tuple(reasons),
+    )
+
+
+def _too_short(budget: float, spent: float, batch: int, seconds: float) -> BudgetError:
+    needed = math.ceil((spent + _ADVISED * seconds) / _USED)
+    remain = max(int((budget * _USED - spent) / seconds), 0)
+    return BudgetError(
+        f"The budget must last for at least {LEAST_STEPS} steps; a step of {batch} images takes "
+        f"{seconds:.2f} s here and {spent:.0f} s of {budget:.0f} s are gone, so {remain} remain. "
+        f"Give at least {needed} s, or a smaller size.",
+        needed,
     )
 
 

@@ -20,6 +20,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from segmentare.atomic import write_bytes
 from segmentare.engines.loading import Opened, Wanted
 from segmentare.errors import DatasetError, MissingPackageError
 from segmentare.interfaces.display import Display
@@ -34,14 +35,13 @@ from segmentare.interfaces.predicting import (
     writer_for,
 )
 from segmentare.interfaces.writing_masks import file_name
-from segmentare.prediction import files
 from segmentare.prediction.predictor import Predictor
 
 LOCAL = "local"  #: the address that stands for this machine
 RECEIPTS = ".receipts"  #: folder, among the results, of what is done
 _JOB = "job.json"  # in it: what the receipts belong to
 _BLOCKS = 8  # pieces of work per process: few lose little time, many share the work evenly
-_TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")  # see `files.write_bytes`
+_TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")  # see `atomic.replacing`
 
 
 class Worker:
@@ -61,7 +61,7 @@ class Worker:
         receipt = receipt_of(self._job, stem)
         if not receipt.is_file():
             text = json.dumps({"stem": stem, "path": str(path), **self._predict(stem, path, place)})
-            files.write_bytes(receipt, text.encode(), overwrite=True)
+            write_bytes(receipt, text.encode(), overwrite=True)
         return {"stem": stem}
 
     def _predict(self, stem: str, path: Path, place: Path) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def _begin(job: Job, found: dict[str, Path], predictor: Predictor[Any]) -> None:
     if not (folder / _JOB).is_file():
         refuse_existing(job.out, found, job.outputs, predictor)
         folder.mkdir(parents=True, exist_ok=True)
-        files.write_bytes(folder / _JOB, json.dumps(described(job)).encode(), overwrite=True)
+        write_bytes(folder / _JOB, json.dumps(described(job)).encode(), overwrite=True)
     elif json.loads((folder / _JOB).read_text(encoding="utf-8")) != described(job):
         raise FileExistsError(
             f"{str(job.out)!r} holds predictions that were not finished, of another model or with "

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from segmentare.atomic import write_text
 from segmentare.interfaces.formatting import number
-from segmentare.interfaces.pages import picture, render, write_text
+from segmentare.interfaces.pages import picture, render
 
 _MOST_ROWS = 500  # of the table of problems; the JSON file has them all
 _MOST_NAMES = 60  # of a list of images; as above

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from segmentare.checkpoint import write_bytes
 from segmentare.interfaces import formatting
 
 
@@ -26,12 +24,6 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     environment.filters["anything"] = formatting.anything
     environment.filters["share"] = formatting.share
     return environment.get_template(template).render(**values)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file so that it is there whole or not at all; its folder is made if needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, text.encode("utf-8"))
 
 
 def picture(jpeg: bytes) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from segmentare.atomic import write_text
 from segmentare.datasets import KEYPOINT_TASKS
 from segmentare.interfaces import charts
 from segmentare.interfaces.counts import counting
@@ -22,7 +23,7 @@ from segmentare.interfaces.formatting import (
     task_title,
 )
 from segmentare.interfaces.history import draw_curves
-from segmentare.interfaces.pages import picture, render, write_text
+from segmentare.interfaces.pages import picture, render
 from segmentare.interfaces.score_tables import draw_bars, group_table, main_scores, score_row
 from segmentare.prediction.drawing import PREDICTION_COLOR, TRUTH_COLOR
 
