@@ -50,8 +50,8 @@ TASKS = {
     "body": Body(PEOPLE),
 }
 SPECS = {
-    "unet resnet": NetworkSpec(width=0.25),
-    "unet resnet, stride 4": NetworkSpec(width=0.25, stride=4),
+    "unet resnet": NetworkSpec(encoder="resnet", width=0.25),
+    "unet resnet, stride 4": NetworkSpec(encoder="resnet", width=0.25, stride=4),
     "unet plain": NetworkSpec(encoder="plain", width=0.25, decoder_channels=()),
     "unet vgg": NetworkSpec(encoder="vgg", width=0.25, decoder_channels=()),
     "segnet vgg": NetworkSpec(network="segnet", encoder="vgg", width=0.25),

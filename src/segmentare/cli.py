@@ -219,16 +219,22 @@ def _json_file(text: str) -> str:
 
 def _print(result: Result, file: str | None) -> None:
     """Print a result, as JSON if that was asked for, or write that to a file as well."""
-    from rich.table import Table
-
-    from segmentare.atomic import write_bytes
-    from segmentare.interfaces.terminal import console
-
     if file == "-":
         print(result.to_json())
         return
     if file is not None:
+        from segmentare.atomic import write_bytes
+
         write_bytes(Path(file), f"{result.to_json()}\n".encode())
+    show(result)
+
+
+def show(result: Result) -> None:
+    """Print the tables of a result."""
+    from rich.table import Table
+
+    from segmentare.interfaces.terminal import console
+
     out = console()
     for item in result.tables():
         out.print(item, soft_wrap=not isinstance(item, Table))

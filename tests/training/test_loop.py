@@ -7,6 +7,7 @@ import pytest
 import torch
 from tiny_training import PLAN, TASK, network_of, same, training, weights
 
+from segmentare.architecture import NetworkSpec
 from segmentare.batches import Batches
 from segmentare.errors import ModelError
 from segmentare.training.loop import BEST
@@ -241,6 +242,22 @@ def test_an_encoder_with_starting_weights_learns_at_its_own_rate(tmp_path):
         assert torch.equal(parameter, before[name]) == name.startswith("encoder."), name
 
 
+def test_what_an_encoder_knows_is_kept_as_the_plan_says(tmp_path):
+    spec = NetworkSpec(width=0.25, detail=8)
+    rules = {"frozen_levels": 2, "fixed_statistics": True, "encoder_rate": 0.1}
+    for start in ("lite0", ""):
+        run = training(tmp_path / start, steps=3, spec=spec, start=start, **rules)
+        before = {n: t.clone() for n, t in run.engine.network.state_dict().items()}
+        list(run.run())
+        kept = {n for n, t in run.engine.network.state_dict().items() if torch.equal(t, before[n])}
+        levels = ("encoder.stem.", "encoder.levels.0.", "encoder.levels.1.")
+        for name in before:
+            started = bool(start) and name.startswith(("encoder.stem.", "encoder.levels."))
+            statistic = name.endswith(("_mean", "_var", "_tracked"))
+            expected = started and (statistic or name.startswith(levels))
+            assert (name in kept) == expected, (start, name)
+
+
 def test_norms_and_biases_do_not_decay(tmp_path):
     """With targets of no opinion the gradient is zero, so that only the decay is left."""
     run = training(tmp_path, steps=2, weight_decay=10.0, learning_rate=1e-2)
@@ -308,6 +325,23 @@ def test_a_killed_run_with_a_budget_goes_on_with_its_schedule(tmp_path):
     )
     assert 270 < events[-1].seconds <= 300
     assert events[-1].learning_rate < 0.05 * resumed.plan.learning_rate
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_the_end_of_a_budget_can_be_resumed(tmp_path, stop):
+    """Whatever fails after the last step, tuning for example, can be done once more."""
+    run = training(tmp_path, by_chance, budget=0.5, steps=9)
+    for _ in run.run():
+        run.stop = stop
+    resumed = training(tmp_path, by_chance, budget=0.5, steps=9)
+    rest = list(resumed.run(resume=True))
+    if stop:
+        assert resumed.step > run.step
+    else:
+        assert rest == []
+        assert resumed.step == run.step
+        assert same(resumed.best, run.best)
+        assert resumed.best_score == run.best_score
 
 
 def test_facts_of_the_state_are_json(tmp_path):

@@ -70,8 +70,6 @@ def demo(
         out / "data" if data is None else data,
         out / "run",
         task=task,
-        # The drawn lesions resemble what the shipped weights learned from: start from nothing.
-        start="none" if drawn else "default",
         overwrite=True,
         seed=seed,
         quiet=quiet,

@@ -133,7 +133,7 @@ def receipt_of(job: Job, stem: str) -> Path:
     return job.out / RECEIPTS / f"{hashlib.sha256(stem.encode()).hexdigest()[:32]}.json"
 
 
-def _described(job: Job) -> dict[str, Any]:
+def described(job: Job) -> dict[str, Any]:
     """Return what results depend on, JSON-ready."""
     chosen = asdict(replace(job.outputs, overwrite=False))
     return {
@@ -153,8 +153,8 @@ def _begin(job: Job, found: dict[str, Path], predictor: Predictor[Any]) -> None:
     if not (folder / _JOB).is_file():
         refuse_existing(job.out, found, job.outputs, predictor)
         folder.mkdir(parents=True, exist_ok=True)
-        write_bytes(folder / _JOB, json.dumps(_described(job)).encode(), overwrite=True)
-    elif json.loads((folder / _JOB).read_text(encoding="utf-8")) != _described(job):
+        write_bytes(folder / _JOB, json.dumps(described(job)).encode(), overwrite=True)
+    elif json.loads((folder / _JOB).read_text(encoding="utf-8")) != described(job):
         raise FileExistsError(
             f"{str(job.out)!r} holds predictions that were not finished, of another model or with "
             "other options. Give these again to go on, another --out, or --overwrite."
