@@ -10,10 +10,9 @@ import numpy as np
 
 from segmentare.metrics import correct_keypoints, keypoint_similarity
 from segmentare.metrics.average_precision import Ranked, average_precision, mean_precision
-from segmentare.metrics.base import Metric
+from segmentare.metrics.base import ImageMetric
 from segmentare.metrics.correct_keypoints import Counts
 from segmentare.metrics.intervals import mean_with_interval
-from segmentare.metrics.labels import by_label
 from segmentare.poses import Poses, Skeleton
 
 _OKS = (
@@ -54,7 +53,7 @@ class _Scored:
         return scores | {key: _share(counts) for key, counts in self.correct.items()}
 
 
-class PoseScores(Metric[Poses]):
+class PoseScores(ImageMetric[Poses, _Scored]):
     """Scores of objects with keypoints.
 
     OKS scores are COCO's, over all images together. In the truth, crowds and objects without
@@ -80,10 +79,9 @@ class PoseScores(Metric[Poses]):
             fast: Leave out the interval of the average precision.
         """
         self._skeleton = skeleton
-        self._labels = labels or {}
+        super().__init__(labels)
         self._fast = fast
         self._measures = correct_keypoints.measures(skeleton)
-        self._images: list[_Scored] = []
         self._capped = 0
 
     def update(self, predicted: Poses, truth: Poses, name: str = "") -> None:
@@ -148,11 +146,6 @@ class PoseScores(Metric[Poses]):
                 f"{self._skeleton.sigmas}; it has {truth.skeleton.sigmas}."
             )
 
-    def _scored(self) -> list[_Scored]:
-        if not self._images:
-            raise ValueError("Scores need at least one image; got none.")
-        return self._images
-
     def summary(self) -> dict[str, float]:
         """Return the main scores so far, each one number.
 
@@ -206,12 +199,12 @@ class PoseScores(Metric[Poses]):
                 for key in ("true", "predicted", "matched")
             },
             "joints": self._by_joint(images),
-            "labels": self._by_label(images),
+            "labels": self._by_label(self._of_rows),
             "limits": {
                 "most_detections": keypoint_similarity.MOST_DETECTIONS,
                 "images_above": self._capped,
             },
-            "unscored": [],
+            "unscored": self._unscored,
         }
 
     def _correct(self, images: Sequence[_Scored], key: str) -> dict[str, Any]:
@@ -231,15 +224,11 @@ class PoseScores(Metric[Poses]):
             for index, joint in enumerate(self._skeleton.keypoints)
         }
 
-    def _by_label(self, images: Sequence[_Scored]) -> dict[str, Any]:
-        return by_label(
-            images,
-            self._labels,
-            lambda rows: {
-                "oks_ap": {"pooled": _oks([row.ranked for row in rows])["oks_ap"]},
-                **{m.score: self._correct(rows, m.score) for m in self._measures},
-            },
-        )
+    def _of_rows(self, rows: list[_Scored]) -> dict[str, Any]:
+        return {
+            "oks_ap": {"pooled": _oks([row.ranked for row in rows])["oks_ap"]},
+            **{m.score: self._correct(rows, m.score) for m in self._measures},
+        }
 
     def per_image(self) -> list[dict[str, Any]]:
         """Return one JSON-ready row per image, in the order of `update`.
@@ -253,7 +242,7 @@ class PoseScores(Metric[Poses]):
             {"name": row.name}
             | row.scores()
             | {f"objects_{key}": value for key, value in row.objects.items()}
-            | {"labels": dict(self._labels.get(row.name, {}))}
+            | {"labels": self._labels_of(row)}
             for row in self._images
         ]
 

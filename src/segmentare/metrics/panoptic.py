@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from segmentare.annotations import UNLABELED, Category, Segmentation
 from segmentare.metrics import confusion, matching
-from segmentare.metrics.base import Metric
+from segmentare.metrics.base import ImageMetric, check_names
 from segmentare.metrics.intervals import pooled_interval
-from segmentare.metrics.labels import by_label
 from segmentare.metrics.object_sums import QUALITIES
 from segmentare.metrics.segments import Counted, find_overlaps, find_segments
 
@@ -44,7 +43,7 @@ def _ious(pixels: NDArray[np.int64]) -> tuple[Values, Flags]:
     return hits / np.maximum(union, 1), union > 0
 
 
-class PanopticScores(Metric[Segmentation]):
+class PanopticScores(ImageMetric[Segmentation, _Scored]):
     """Panoptic quality of a segmentation into things and stuff.
 
     PQ, SQ and RQ follow panopticapi: the segments of all images are counted together per
@@ -79,15 +78,11 @@ class PanopticScores(Metric[Segmentation]):
         Raises:
             ValueError: There is no category, or two have the same name.
         """
-        names = [category.name for category in categories]
-        if not names or len(set(names)) < len(names):
-            raise ValueError(f"Categories must have different names, at least one; got {names}.")
+        check_names(categories)
         self._categories = categories
-        self._labels = labels or {}
+        super().__init__(labels)
         self._fast = fast
         self._counted = Counted.panoptic(categories)
-        self._images: list[_Scored] = []
-        self._unscored: list[str] = []
 
     def update(self, predicted: Segmentation, truth: Segmentation, name: str = "") -> None:
         """Count one more image.
@@ -113,14 +108,6 @@ class PanopticScores(Metric[Segmentation]):
             raise ValueError(f"Image {name!r} cannot be scored: {error}") from error
         tallies = matching.tally(overlaps, number, strict=True)
         self._images.append(_Scored(name, tallies, pixels))
-
-    def _scored(self) -> list[_Scored]:
-        if not self._images:
-            raise ValueError(
-                f"Scores need at least one image with a labeled pixel; got none "
-                f"({len(self._unscored)} without labels)."
-            )
-        return self._images
 
     def _groups(self) -> dict[str, Flags]:
         """Return the suffix of a score -> the categories it is a mean over."""
@@ -189,7 +176,7 @@ class PanopticScores(Metric[Segmentation]):
             },
             "categories": self._by_category(images, total, pixels),
             "confusion": pixels[:, : len(pixels)].tolist(),
-            "labels": self._by_label(images),
+            "labels": self._by_label(self._of_rows),
             "unscored": list(self._unscored),
         }
 
@@ -221,9 +208,8 @@ class PanopticScores(Metric[Segmentation]):
             }
         return result
 
-    def _by_label(self, images: list[_Scored]) -> dict[str, Any]:
-        every = self._groups()[""]
-        return by_label(images, self._labels, lambda rows: {"pq": self._pooled("pq", every, rows)})
+    def _of_rows(self, rows: list[_Scored]) -> dict[str, Any]:
+        return {"pq": self._pooled("pq", self._groups()[""], rows)}
 
     def per_image(self) -> list[dict[str, Any]]:
         """Return one JSON-ready row per scored image, in the order of `update`.
@@ -255,7 +241,7 @@ class PanopticScores(Metric[Segmentation]):
                         }
                         for index in np.flatnonzero(matching.seen(row.tallies)).tolist()
                     },
-                    "labels": dict(self._labels.get(row.name, {})),
+                    "labels": self._labels_of(row),
                 }
             )
         return rows

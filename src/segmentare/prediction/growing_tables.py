@@ -10,11 +10,12 @@ import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from segmentare.atomic import write_bytes
+from segmentare.geometry import Size
 
 RESULTS = "coco_results.json"
 IMAGES = "coco_images.json"  #: which image has which number in `RESULTS`, and the categories
@@ -67,6 +68,104 @@ class Earlier:
             ends = [max(used, default=0) + place for place in range(1, len(new) + 1)]
         numbers = known | {stem(name): end for name, end in zip(new, ends, strict=True)}
         return {name: numbers[stem(name)] for name in images}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is told of one image.
+
+    Attributes:
+        size: Its height and width.
+        rows: Of the table.
+        entries: Of COCO's file.
+        channels: Columns of the table that only images of its kind have.
+    """
+
+    size: Size
+    rows: list[dict[str, Any]]
+    entries: list[dict[str, Any]]
+    channels: list[str] = field(default_factory=list)
+
+
+class GrowingTables:
+    """Collects what a run found, image by image, and adds it to what earlier runs wrote.
+
+    Args:
+        out: The folder of the results.
+        table: Name of the CSV file.
+        images: Name of the JSON file with `images` and `categories`.
+        results: Name of the JSON file of the entries, if they have one of their own.
+
+    Raises:
+        ValueError: The folder holds damaged tables.
+    """
+
+    def __init__(
+        self, out: Path, table: str, images: str = IMAGES, results: str | None = RESULTS
+    ) -> None:
+        self.out, self._table = out, table
+        self.earlier = read_earlier(out, table, images, results)
+        self.found: dict[str, Found] = {}
+        self.numbers: dict[str, int] = {}
+
+    def start(self, images: Sequence[str]) -> None:
+        """Give every image that is to come its number; see `Earlier.number`.
+
+        Args:
+            images: File names within the folder of the results.
+        """
+        self.numbers = self.earlier.number(images)
+
+    def tell(self, name: str) -> dict[str, Any]:
+        """Return what was taken of an image as JSON-ready data, nothing if it was none."""
+        return asdict(self.found[name]) if name in self.found else {}
+
+    def hear(self, name: str, told: dict[str, Any]) -> None:
+        """Take what the tables of another process, with the same numbers, tell of an image."""
+        if told:
+            self.found[name] = Found(**told)
+
+    def write(self) -> None:
+        """Write the tables; each file is replaced whole."""
+        if not self.found:
+            return
+        kept = self.earlier.without({stem(name) for name in self.found})
+        images = kept.images + [
+            {
+                "id": self.numbers[name],
+                "file_name": name,
+                "width": found.size[1],
+                "height": found.size[0],
+            }
+            for name, found in self.found.items()
+        ]
+        rows = kept.rows + [row for found in self.found.values() for row in found.rows]
+        write_table(self.out / self._table, rows, self.columns())
+        self.write_coco(images, kept.entries)
+
+    def columns(self) -> Sequence[str]:
+        """Return the columns of the table, in order."""
+        raise NotImplementedError
+
+    def write_coco(self, images: list[dict[str, Any]], entries: list[dict[str, Any]]) -> None:
+        """Write COCO's files.
+
+        Args:
+            images: All there are, also those of earlier runs.
+            entries: Those of earlier runs that are kept.
+        """
+        raise NotImplementedError
+
+    def write_results(
+        self,
+        images: list[dict[str, Any]],
+        entries: list[dict[str, Any]],
+        categories: list[dict[str, Any]],
+    ) -> None:
+        """Write the entries, and the images with the categories, into a file each."""
+        own = [entry for found in self.found.values() for entry in found.entries]
+        write_json(self.out / RESULTS, entries + own)
+        write_json(self.out / IMAGES, {"images": images, "categories": categories})
 
 
 def stem(name: str) -> str:

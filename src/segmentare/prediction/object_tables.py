@@ -7,22 +7,21 @@ replaced.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from segmentare.annotations import Category, Segmentation
-from segmentare.geometry import Image, Size
+from segmentare.geometry import Image
 from segmentare.prediction.growing_tables import (
     IMAGES,
     RESULTS,
-    Earlier,
-    read_earlier,
+    Found,
+    GrowingTables,
     stem,
     write_json,
-    write_table,
 )
 from segmentare.prediction.measures import Measures, measure
 from segmentare.prediction.object_files import detections, scores_of
@@ -57,11 +56,10 @@ class Scale:
             )
 
 
-@dataclass
-class ObjectTables:
-    """Collects the objects of a run, image by image, and writes them in the end.
+class ObjectTables(GrowingTables):
+    """The tables of objects.
 
-    Attributes:
+    Args:
         out: The folder of the results.
         categories: The model's categories.
         kind: `instance` writes `objects.csv` and `coco_results.json` with `coco_images.json`;
@@ -69,26 +67,16 @@ class ObjectTables:
         scale: Size of a pixel, for columns in its unit as well.
     """
 
-    out: Path
-    categories: tuple[Category, ...]
-    kind: Literal["instance", "panoptic"]
-    scale: Scale | None = None
-    _numbers: dict[str, int] = field(default_factory=dict, init=False)
-    _earlier: Earlier = field(init=False)
-    _found: dict[str, _Found] = field(default_factory=dict, init=False)
-
-    def __post_init__(self) -> None:
-        instance = self.kind == "instance"
-        listed, results = (IMAGES, RESULTS) if instance else (PANOPTIC, None)
-        self._earlier = read_earlier(self.out, OBJECTS, listed, results)
-
-    def start(self, images: Sequence[str]) -> None:
-        """Give every image that is to come its number; see `Earlier.number`.
-
-        Args:
-            images: File names within the folder of the results.
-        """
-        self._numbers = self._earlier.number(images)
+    def __init__(
+        self,
+        out: Path,
+        categories: tuple[Category, ...],
+        kind: Literal["instance", "panoptic"],
+        scale: Scale | None = None,
+    ) -> None:
+        listed, results = (IMAGES, RESULTS) if kind == "instance" else (PANOPTIC, None)
+        super().__init__(out, OBJECTS, listed, results)
+        self.categories, self.kind, self.scale = categories, kind, scale
 
     def add(
         self,
@@ -108,66 +96,40 @@ class ObjectTables:
         measures = measure(segmentation, image)
         scores = scores_of(segmentation, measures)
         if self.kind == "instance":
-            segments = detections(segmentation, measures, self._numbers[name])
+            segments = detections(segmentation, measures, self.numbers[name])
         channels = channel_columns(image)
         rows = object_rows(measures, scores, (name, channels, self.categories), self.scale)
-        self._found[name] = _Found(segmentation.size, rows, channels, list(segments))
+        self.found[name] = Found(segmentation.size, rows, list(segments), channels)
 
-    def tell(self, name: str) -> dict[str, Any]:
-        """Return what was taken of an image as JSON-ready data, nothing if it was none."""
-        return asdict(self._found[name]) if name in self._found else {}
-
-    def hear(self, name: str, told: dict[str, Any]) -> None:
-        """Take what the tables of another process, with the same numbers, tell of an image."""
-        if told:
-            self._found[name] = _Found(**told)
-
-    def write(self) -> None:
-        """Write the tables; each file is replaced whole."""
-        if not self._found:
-            return
-        again = {stem(name) for name in self._found}
-        kept = self._earlier.without(again)
-        images = kept.images + [
-            {
-                "id": self._numbers[name],
-                "file_name": name,
-                "width": found.size[1],
-                "height": found.size[0],
-            }
-            for name, found in self._found.items()
-        ]
-        rows = kept.rows + [row for found in self._found.values() for row in found.rows]
-        write_table(self.out / OBJECTS, rows, self._columns())
+    def write_coco(self, images: list[dict[str, Any]], entries: list[dict[str, Any]]) -> None:
+        """Write COCO's files."""
         if self.kind == "instance":
-            entries = kept.entries + [e for found in self._found.values() for e in found.entries]
             listed = [
                 {"id": index, "name": category.name}
                 for index, category in enumerate(self.categories)
                 if not category.background
             ]
-            write_json(self.out / RESULTS, entries)
-            write_json(self.out / IMAGES, {"images": images, "categories": listed})
+            self.write_results(images, entries, listed)
             return
-        entries = kept.entries + [
+        own = [
             {
-                "image_id": self._numbers[name],
+                "image_id": self.numbers[name],
                 "file_name": f"{stem(name)}.png",
                 "segments_info": found.entries,
             }
-            for name, found in self._found.items()
+            for name, found in self.found.items()
         ]
         listed = [
             {"id": i, "name": c.name, "isthing": int(c.thing), "color": list(c.color)}
             for i, c in enumerate(self.categories, start=1)
         ]
-        data = {"images": images, "annotations": entries, "categories": listed}
+        data = {"images": images, "annotations": entries + own, "categories": listed}
         write_json(self.out / PANOPTIC, data)
 
-    def _columns(self) -> list[str]:
+    def columns(self) -> list[str]:
         """Return the columns in order, also those that only earlier runs had."""
-        own = [column for found in self._found.values() for column in found.channels]
-        earlier = [column for row in self._earlier.rows[:1] for column in row]
+        own = [column for found in self.found.values() for column in found.channels]
+        earlier = [column for row in self.earlier.rows[:1] for column in row]
         return list(dict.fromkeys([*columns(self.scale), *own, *earlier]))
 
 
@@ -216,16 +178,6 @@ _PLAIN = (
     "image", "id", "category", "score", "area_px", "centroid_x", "centroid_y",
     "x0", "y0", "x1", "y1", "perimeter_px", "eccentricity",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Found:
-    """The objects of one image."""
-
-    size: Size
-    rows: list[dict[str, Any]]
-    channels: list[str]
-    entries: list[dict[str, Any]]
 
 
 def _physical(scale: Scale) -> tuple[str, ...]:
