@@ -36,6 +36,7 @@ from segmentare.interfaces.options import (
     SizeText,
     TrainOptions,
 )
+from segmentare.interfaces.overwriting import check_replaceable
 from segmentare.interfaces.parts import Splitting
 from segmentare.interfaces.predicting import Outputs, Predictions
 from segmentare.interfaces.trained import Options, Trained
@@ -179,7 +180,10 @@ def evaluate(  # noqa: PLR0913  one argument per option of the command line
         DatasetError: The data cannot be read, or the part is empty.
         ModelError: The model folder is damaged.
         ValueError: The dataset's categories or keypoints are not the model's.
+        FileExistsError: `report` holds a page that `evaluate` did not write.
     """
+    if report is not None:
+        check_replaceable(Path(report) / reporting.REPORT, "evaluate")
     result = evaluation.evaluate(
         run,
         data,

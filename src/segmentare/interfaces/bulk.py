@@ -193,7 +193,7 @@ def predict_on_ray(
 def _begin(job: Job, found: dict[str, Path], predictor: Predictor[Any]) -> None:
     """Make the folders, or see that what an earlier call left belongs to this job."""
     folder = job.out / RECEIPTS
-    if job.outputs.overwrite:
+    if job.outputs.overwrite and (folder / _JOB).is_file():
         shutil.rmtree(folder, ignore_errors=True)
     if not (folder / _JOB).is_file():
         refuse_existing(job.out, found, job.outputs, predictor)

@@ -13,6 +13,7 @@ from segmentare.datasets.checkups import Checkup
 from segmentare.interfaces.check_page import SamplePicture, write_check_page
 from segmentare.interfaces.chosen_skeletons import Chosen, choose_skeleton, open_as
 from segmentare.interfaces.display import Display
+from segmentare.interfaces.overwriting import check_replaceable
 from segmentare.poses import Poses
 from segmentare.prediction import files
 from segmentare.prediction.drawing import thumbnail
@@ -46,7 +47,10 @@ def check(
     Raises:
         DatasetError: The folder is missing or empty, or its layout is not known.
         ValueError: The skeleton cannot be had.
+        FileExistsError: `page` is there, and is no earlier page.
     """
+    if page is not None:
+        check_replaceable(Path(page), "check")
     display = display or Display(quiet=True)
     if skeleton is not None or task:
         chosen = None if skeleton is None else choose_skeleton(skeleton)
@@ -56,7 +60,6 @@ def check(
     with display.bar("Checking", len(dataset)) as bar:
         checkup = check_dataset(dataset, progress=lambda done, total: bar.show(done, total, ""))
     if page is not None:
-        Path(page).parent.mkdir(parents=True, exist_ok=True)
         write_check_page(Path(page), checkup.to_dict(), _samples(dataset, checkup, samples))
     return checkup
 

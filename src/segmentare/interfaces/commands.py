@@ -47,11 +47,14 @@ def demo(options: argparse.Namespace) -> int:
 def check(options: argparse.Namespace) -> int:
     """Print what a dataset holds; 1 when nothing could be trained on it."""
     from segmentare.interfaces import api
+    from segmentare.interfaces.overwriting import free_name
     from segmentare.interfaces.tables import print_checkup
 
     page = None
     if not options.no_page:
-        page = options.page or Path(f"check-{options.data.resolve().name}.html")
+        default = Path(f"check-{options.data.resolve().name}.html")
+        page = options.page or free_name(default, "check")
+    _check_json(options.json, "check")
     checkup = api.check(
         options.data,
         page=page,
@@ -62,7 +65,7 @@ def check(options: argparse.Namespace) -> int:
         display=_display(options),
     )
     findings = checkup.to_dict()
-    if _wants_words(options.json, findings):
+    if _wants_words(options.json, findings, "check"):
         print_checkup(findings, page)
     return 0 if checkup.can_train else 1
 
@@ -90,6 +93,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from segmentare.interfaces import api
     from segmentare.interfaces.tables import print_scores
 
+    _check_json(options.json, "evaluate")
     evaluation = api.evaluate(
         options.run,
         options.data,
@@ -104,7 +108,7 @@ def evaluate(options: argparse.Namespace) -> int:
         skeleton=options.skeleton,
         display=_display(options),
     )
-    if _wants_words(options.json, evaluation.to_dict()):
+    if _wants_words(options.json, evaluation.to_dict(), "evaluate"):
         print_scores(evaluation)
     return 1 if evaluation.failed else 0
 
@@ -114,6 +118,7 @@ def compare(options: argparse.Namespace) -> int:
     from segmentare.interfaces import api
     from segmentare.interfaces.tables import print_comparison
 
+    _check_json(options.json, "compare")
     result = api.compare(
         options.run_a,
         options.run_b,
@@ -125,7 +130,7 @@ def compare(options: argparse.Namespace) -> int:
         skeleton=options.skeleton,
         display=_display(options),
     )
-    if _wants_words(options.json, result):
+    if _wants_words(options.json, result, "compare"):
         print_comparison(result, str(options.run_a), str(options.run_b))
     return 0
 
@@ -249,15 +254,23 @@ def _display(options: argparse.Namespace | None = None) -> Any:  # noqa: ANN401 
     return Display(quiet=bool(options and options.quiet))
 
 
-def _wants_words(file: Path | None, result: dict[str, Any]) -> bool:
+def _check_json(file: Path | None, command: str) -> None:
+    """Refuse early to replace a file that the command did not write."""
+    from segmentare.interfaces.overwriting import check_replaceable
+
+    if file not in (None, Path("-")):
+        check_replaceable(file, command)
+
+
+def _wants_words(file: Path | None, result: dict[str, Any], command: str) -> bool:
     """Write or print `result` as `--json` says; return whether tables are to be printed, too."""
-    from segmentare.checkpoint import write_json
+    from segmentare.interfaces.overwriting import generator, write_result
 
     if file == Path("-"):
-        print(json.dumps(result))
+        print(json.dumps({"generator": generator(command), **result}))
         return False
     if file is not None:
-        write_json(file, result)
+        write_result(file, result, command)
     return True
 
 

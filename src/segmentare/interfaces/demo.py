@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
+from segmentare.checkpoint import write_json
+from segmentare.interfaces.converting import new_folder
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.evaluation import Evaluation
+from segmentare.interfaces.overwriting import others
 from segmentare.interfaces.predicting import Outputs, predict
 from segmentare.interfaces.reporting import REPORT, score_run
 from segmentare.interfaces.tables import print_scores
@@ -16,6 +21,7 @@ from segmentare.interfaces.training import train
 from segmentare.wishes import Wishes
 
 _IMAGES, _NEW = 240, 6
+_MARK = ".drawn"  # file that says what was drawn into a folder
 _DRAWN = {
     "semantic": "lesions that never were",
     "instance": "touching cells",
@@ -47,15 +53,19 @@ def demo(
 
     Returns:
         The evaluation on the test part.
+
+    Raises:
+        FileExistsError: `out` holds something that no demo made.
     """
     out, display = Path(out), display or Display(quiet=True)
+    if task not in _DRAWN:
+        raise ValueError(f"The task must be one of {', '.join(_DRAWN)}; got {task!r}.")
+    _claim(out)
     new = out / "new"
     if data is None:
         data = out / "data"
-        if task not in _DRAWN:
-            raise ValueError(f"The task must be one of {', '.join(_DRAWN)}; got {task!r}.")
-        _draw(data, task, _IMAGES, seed, display)
-        _draw(new, task, _NEW, seed + 1_000_000, display)
+        draw_into(data, task, _IMAGES, seed, display)
+        draw_into(new, task, _NEW, seed + 1_000_000, display)
         images = [new / "images"]
     else:
         images = [Path(data)]
@@ -81,21 +91,52 @@ def demo(
     return evaluation
 
 
-def _draw(folder: Path, task: str, count: int, seed: int, display: Display) -> None:
+def _claim(out: Path) -> None:
+    """Mark a folder as that of a demo, whose run and masks a later demo replaces.
+
+    Raises:
+        FileExistsError: It holds something else.
+    """
+    mark = out / ".demo"
+    if out.exists() and not mark.is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(
+            f"'{out}' must be a new folder, an empty one, or that of an earlier demo; it holds "
+            "something else. Give another `out`."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+
+
+def draw_into(folder: Path, task: str, count: int, seed: int, display: Display) -> None:
     """Draw a dataset for a task, unless it is there from an earlier demo."""
+    drawn = f"{task} {count} {seed}"
+    if folder.exists():
+        earlier = _read_mark(folder)
+        if earlier["drawn"] == drawn:
+            return
+        if foreign := others(folder, [_MARK, *earlier["contents"]]):
+            raise FileExistsError(
+                f"'{folder}' holds {foreign[0]!r}, which was not drawn. Give another `out`."
+            )
+        shutil.rmtree(folder)
+    display.say(f"Drawing {count} images of {_DRAWN[task]}, into {folder}.")
+    with new_folder(folder) as made:
+        _write_drawn(made, task, count, seed)
+        write_json(made / _MARK, {"drawn": drawn, "contents": others(made, ())})
+
+
+def _read_mark(folder: Path) -> dict[str, Any]:
+    """Return what was drawn into a folder, and all its files; nothing where nothing was."""
+    try:
+        found = json.loads((folder / _MARK).read_text(encoding="utf-8"))
+        return {"drawn": str(found["drawn"]), "contents": list(found["contents"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"drawn": "", "contents": []}
+
+
+def _write_drawn(folder: Path, task: str, count: int, seed: int) -> None:
     from segmentare.datasets import synthetic, synthetic_objects, synthetic_people
 
-    mark = folder / ".drawn"  # says that the folder is ours, and when it is complete what it holds
-    drawn = f"{task} {count} {seed}"
-    if mark.is_file():
-        if mark.read_text(encoding="utf-8") == drawn:
-            return
-        shutil.rmtree(folder)
-    elif folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"'{folder}' holds something that was not drawn. Give another --out.")
-    display.say(f"Drawing {count} images of {_DRAWN[task]}, into {folder}.")
-    folder.mkdir(parents=True, exist_ok=True)
-    mark.write_text("incomplete", encoding="utf-8")
     if task == "semantic":
         synthetic.write_dataset(folder, count, seed=seed)
     elif task in {"pose", "body"}:
@@ -103,4 +144,3 @@ def _draw(folder: Path, task: str, count: int, seed: int, display: Display) -> N
     else:
         kind: synthetic_objects.Kind = "cells" if task == "instance" else "meadow"
         synthetic_objects.write_dataset(folder, kind, count, seed=seed)
-    mark.write_text(drawn, encoding="utf-8")

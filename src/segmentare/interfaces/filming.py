@@ -22,6 +22,7 @@ from segmentare.datasets.as_skeleton import in_skeleton
 from segmentare.geometry import resample
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.film import Film
+from segmentare.interfaces.overwriting import check_inputs
 from segmentare.interfaces.pipeline import WriteBehind, iterate_ahead
 from segmentare.poses import Keypoints, Poses, Skeleton
 from segmentare.prediction import files
@@ -123,7 +124,8 @@ def predict_video(
 
     Raises:
         DatasetError: The video or camera cannot be read.
-        FileExistsError: A result is there already and `outputs.overwrite` is false.
+        FileExistsError: A result would replace the video itself, or it is there already and
+            `outputs.overwrite` is false.
         ValueError: The frames make no range, or OpenPose's layout does not fit the keypoints.
     """
     outputs, display, out = outputs or VideoOutputs(), display or Display(quiet=True), Path(out)
@@ -135,6 +137,7 @@ def predict_video(
         )
     with Video(source) as video:
         places = _places(out, video.name, outputs)
+        check_inputs(places.values(), [] if video.is_camera else [Path(str(source))])
         out.mkdir(parents=True, exist_ok=True)
         _clear(places.get("openpose"), video.name)
         cast, total = _Cast(outputs), video.wanted(outputs.first, outputs.last, outputs.step)

@@ -81,7 +81,7 @@ class LargeImages:
         wanted = large.Wanted(self.outputs.probability, self.outputs.overlay)
         target = self.out / stem
         target.parent.mkdir(parents=True, exist_ok=True)
-        workspace = Workspace(target.with_name(f".{target.name}.parts"))
+        workspace = Workspace(workspace_of(target))
         again = workspace.open(self._job(path, plan, wanted))
         self._announce(path, windows, plan, again=again)
         self._fill(workspace, grid, windows, plan, (wanted, path.name, tell))
@@ -233,6 +233,19 @@ class LargeImages:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def names_of_large(stem: str, task: str, outputs: Outputs) -> list[str]:
+    """Return the names of the files that one image will give if it is large, the mask first."""
+    names = [f"{stem}{MASK}"]
+    names += [f"{stem}.ids.tif", f"{stem}.objects.csv"] * (task == "instance")
+    names += [f"{stem}.probability.tif"] * outputs.probability
+    return names + [f"{stem}.overlay.jpg"] * outputs.overlay
+
+
+def workspace_of(target: Path) -> Path:
+    """Return the folder of what is done of a large image, which is there while it is not whole."""
+    return target.with_name(f".{target.name}.parts")
 
 
 def check_room(workspace: Workspace, plan: Plan, blocks: int) -> None:

@@ -18,8 +18,9 @@ from segmentare.errors import DatasetError, MissingPackageError
 from segmentare.geometry import Image
 from segmentare.interfaces.display import Bar, Display
 from segmentare.interfaces.filming import Filmed, predict_video
-from segmentare.interfaces.large_images import MASK, LargeImages, model_key
+from segmentare.interfaces.large_images import LargeImages, model_key, names_of_large, workspace_of
 from segmentare.interfaces.outputs import Outputs
+from segmentare.interfaces.overwriting import check_inputs
 from segmentare.interfaces.pipeline import WriteBehind, read_ahead
 from segmentare.interfaces.writing_masks import MaskWriter, Writer, file_name, write_heatmaps
 from segmentare.interfaces.writing_poses import PoseWriter
@@ -76,9 +77,6 @@ def predict(  # noqa: PLR0913  one argument per option of the command line
         refine: Look at every person with keypoints again, close up.
         wanted: What computes the model; `None`: the fastest engine, by a trial on the images.
         display: Where progress is shown; `None` shows nothing.
-
-    Returns:
-        A row per image, what became of videos, and what was skipped because it is broken.
 
     Raises:
         ModelError: The model folder is damaged.
@@ -239,8 +237,8 @@ def _result_of(row: dict[str, Any]) -> str | None:
 def find_images(places: Sequence[Path]) -> dict[str, Path]:
     """Return the image files among `places`, by the stem that their results will have.
 
-    Folders are searched with their subfolders. A folder `masks` that lies beside a folder `images`
-    is passed over: it holds the truth of a dataset, not images.
+    Folders are searched with their subfolders. A folder `masks` beside a folder `images` is passed
+    over: it holds the truth of a dataset.
 
     Raises:
         DatasetError: A place does not exist, there is no image, or stems collide.
@@ -281,19 +279,21 @@ def _is_mask(path: Path, root: Path) -> bool:
 def refuse_existing(
     out: Path, found: dict[str, Path], outputs: Outputs, predictor: Predictor[Any]
 ) -> None:
-    """Stop before the results of an earlier call would be replaced.
+    """Stop before an image, or the results of an earlier call, would be replaced.
 
     Raises:
-        FileExistsError: One is there, and `outputs.overwrite` is false.
+        FileExistsError: A result would replace an image or the background, or it is there and
+            `outputs.overwrite` is false.
     """
-    if outputs.overwrite:
-        return
-    heads = [head.name for head in predictor.task.heads]
-    task = predictor.task.name
-    names = [name for stem in found for name in outputs.names(stem, task, heads)]
-    names += [f"{stem}{MASK}" for stem in found]
-    there = [name for name in names if (out / name).exists()]
-    if there:
+    task, heads = predictor.task.name, [head.name for head in predictor.task.heads]
+    large = {stem: names_of_large(stem, task, outputs) for stem in found}
+    names = [name for stem in found for name in (*outputs.names(stem, task, heads), *large[stem])]
+    there = [name for name in dict.fromkeys(names) if (out / name).exists()]
+    inputs = [*found.values(), *([outputs.background] if outputs.background else [])]
+    check_inputs([out / name for name in there], inputs)
+    # what a killed job left of a large image is written again
+    left = {n for s in found if workspace_of(out / s).is_dir() for n in large[s][1:]}
+    if not outputs.overwrite and (there := [name for name in there if name not in left]):
         raise FileExistsError(
             f"{len(there)} of the results are in {str(out)!r} already, such as {there[0]!r}. "
             "Give another --out, or --overwrite."

@@ -96,6 +96,7 @@ def _of_run(run: Run, evaluation: Evaluation | None, command: str) -> ReportData
             f"segmentare predict {folder} NEW_IMAGES --out masks --overlay",
         ],
         notes=[*notes, *_warnings(evaluation)],
+        made_by="train",
         **_of_evaluation(evaluation, run.predictor.task.name, run.predictor.task.headline),
     )
 

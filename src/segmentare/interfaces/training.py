@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -29,6 +28,7 @@ from segmentare.interfaces.loading import Loaded, load
 from segmentare.interfaces.logs import NAME as LOG
 from segmentare.interfaces.logs import Log
 from segmentare.interfaces.machine import describe_machine, now, peak_memory_gb
+from segmentare.interfaces.overwriting import check_inputs
 from segmentare.interfaces.parts import Parts, choose_parts
 from segmentare.interfaces.runs import SPLIT, read_seen, write_split_file
 from segmentare.interfaces.trained import Options, Run
@@ -193,23 +193,37 @@ def _check_folder(out: Path, options: Options) -> None:
         return
     if out.is_file():
         raise FileExistsError(f"{str(out)!r} must be a folder; it is a file. Give another --out.")
-    there = [name for name in (MODEL, PLAN) if (out / name).exists()]
+    there = [name for name in (MODEL, PLAN) if _is_ours(out / name)]
     if there and not options.overwrite:
         raise FileExistsError(
             f"{str(out)!r} holds a run already ({there[0]}). Give another --out, --resume to go on "
             "with it, or --overwrite to replace it."
         )
+    if there:  # it may be what the training starts from, or hold its split
+        start = [] if options.start in {"default", "none", ""} else [Path(options.start)]
+        split = [] if options.splitting.file is None else [options.splitting.file]
+        check_inputs([out, *out.iterdir()], [*start, *split])
     if out.is_dir() and not there and any(out.iterdir()):
         raise FileExistsError(
             f"{str(out)!r} must be empty or hold a run; it holds other files. Give another --out."
         )
 
 
+def _is_ours(path: Path) -> bool:
+    """Tell whether a file of a run's names is that of a run, not something else of such a name."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and "task" in found and "preprocessing" in found
+
+
 def _clear(out: Path) -> None:
     """Remove the run that was there, now that its successor is sure to start, and nothing else."""
     for name in (MODEL, WEIGHTS, PLAN, RUN, STATE, BEST, SPLIT, LOG, *_SCORED):
         (out / name).unlink(missing_ok=True)
-    shutil.rmtree(out / "tensorboard", ignore_errors=True)
+    for path in (out / "tensorboard").glob("events.out.tfevents.*"):
+        path.unlink()
 
 
 def _skeleton(earlier: Plan | None, options: Options) -> Skeleton | None:
