@@ -28,12 +28,10 @@ def drawn(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_run(drawn, tmp_path_factory):
     """The run folder of a model trained on `drawn` for four steps; to be copied, not changed."""
-    from segmentare.interfaces.api import train
-
-    from segmentare.interfaces.display import Display
+    from segmentare import train
 
     run = tmp_path_factory.mktemp("tiny") / "run"
-    return train(drawn, run, display=Display(quiet=True), **TINY).folder
+    return train(drawn, run, quiet=True, **TINY).folder
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -59,7 +57,7 @@ def _any_engine(monkeypatch):
 def run_cli(capsys):
     """Run a command in this process; its exit code, its output and its errors come back."""
 
-    from segmentare.interfaces import cli
+    from segmentare import cli
 
     def run(*words):
         try:

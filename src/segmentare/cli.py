@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from segmentare.commands import COMMANDS
 from segmentare.errors import SegmentareError, UnknownOptionError
+from segmentare.interfaces.overwriting import check_replaceable, write_result
 from segmentare.options import REQUIRED, Option, describe, hint, options_of
 from segmentare.result import Result
 
@@ -52,8 +53,10 @@ def main(words: Sequence[str] | None = None) -> int:
         function, values = parse(words)
         options = options_of(function)
         file = values.pop("json", None)
+        if file not in {None, "-"}:  # before the work, not after it
+            check_replaceable(Path(file), words[0])
         result: Result = function(**values)
-        _print(result, file)
+        _print(result, file, words[0])
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
@@ -217,18 +220,17 @@ def _json_file(text: str) -> str:
     return text
 
 
-def _print(result: Result, file: str | None) -> None:
+def _print(result: Result, file: str | None, name: str) -> None:
     """Print a result, as JSON if that was asked for, or write that to a file as well."""
     from rich.table import Table
 
-    from segmentare.checkpoint import write_bytes
     from segmentare.interfaces.terminal import console
 
     if file == "-":
         print(result.to_json())
         return
     if file is not None:
-        write_bytes(Path(file), f"{result.to_json()}\n".encode())
+        write_result(Path(file), result.to_json(), name)
     out = console()
     for item in result.tables():
         out.print(item, soft_wrap=not isinstance(item, Table))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,22 +11,22 @@ from typing import Any
 import numpy as np
 
 from segmentare.annotations import Sample
-from segmentare.checkpoint import MODEL, load_description, write_bytes, write_json
+from segmentare.checkpoint import MODEL, load_description, write_json
 from segmentare.errors import DatasetError, ModelError
 from segmentare.frameworks import choose_framework
 from segmentare.interfaces.common_ground import check_categories, check_skeletons, fitted
 from segmentare.interfaces.comparing_exports import Compared, Reader, compare
 from segmentare.interfaces.display import Display
+from segmentare.interfaces.export_folders import export_target, keep_export
 from segmentare.interfaces.exporting import ExportOptions
 from segmentare.interfaces.machine import describe_machine, now
 from segmentare.interfaces.runs import read_split_parts
 from segmentare.loading import load
+from segmentare.models import PARITY
 from segmentare.prediction.predictor import Predictor
 from segmentare.result import Result
 
 TITLES = {"savedmodel": "SavedModel"}
-
-PARITY = "parity.json"  #: how an export was compared with its model
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,7 +86,7 @@ def export(
             otherwise than the model: then nothing is kept.
         MissingPackageError: TensorFlow is not installed.
         DatasetError: There are no annotated images to compare on.
-        FileExistsError: `out` is there already.
+        OutputExistsError: `out` is there already.
         ValueError: There is no such format, or it cannot be made as is wanted.
     """
     options = options or ExportOptions()
@@ -97,7 +96,7 @@ def export(
         raise ValueError(f"Annotated images to compare on are needed for --to {to}. Give --data.")
     if options.flips or options.int8:
         raise ValueError(f"--flips and --int8 cannot be part of --to {to}. Leave them out.")
-    target = _target(run, to, out, overwrite=options.overwrite)
+    target = export_target(run, to, out, overwrite=options.overwrite)
     model = load(run)
     samples = _samples(model, run, Path(options.data), options.reader, options.images)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -111,11 +110,8 @@ def export(
         sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
         result = Export(target, round(sum(sizes) / 1e6, 2), found)
         report = {"when": now(), "machine": describe_machine(), **result.to_dict()}
-        write_json(folder / PARITY, {k: v for k, v in report.items() if k != "folder"})
-        write_bytes(folder / "README.md", _readme(model, to, result).encode())
-        if target.exists():
-            shutil.rmtree(target)
-        folder.replace(target)
+        del report["folder"]
+        keep_export(folder, target, report, _readme(model, to, result))
     return result
 
 
@@ -138,17 +134,6 @@ def _refuse_mismatch(found: Sequence[Compared]) -> None:
                 f"What was exported must answer as the model does; computed by {row.computed}, "
                 f"{complaint}. Nothing was kept."
             )
-
-
-def _target(run: Path, name: str, out: str | Path | None, *, overwrite: bool) -> Path:
-    run = run.resolve()
-    target = run.parent / f"{run.name}-{name}" if out is None else Path(out)
-    if target.exists():
-        ours = (target / PARITY).is_file()
-        if not ours or not overwrite:
-            hint = " or --overwrite" if ours else "; it is no export, so it is not replaced"
-            raise FileExistsError(f"{str(target)!r} is there already. Give another --out{hint}.")
-    return target
 
 
 def _samples(

@@ -11,10 +11,25 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from segmentare.checkpoint import write_bytes
 from segmentare.interfaces import formatting
+from segmentare.interfaces.overwriting import check_replaceable, generator
 
 
-def render(template: str, values: Mapping[str, Any]) -> str:
-    """Fill a template of `interfaces/templates`; every value is escaped unless marked safe."""
+def write_page(path: Path, command: str, template: str, values: Mapping[str, Any]) -> None:
+    """Fill a template of `interfaces/templates`, and write the page so that it is there whole.
+
+    Every value is escaped unless marked safe. The page says which command made it, and only an
+    earlier page of the same command is replaced.
+
+    Args:
+        path: The HTML file; its folder is made if needed.
+        command: Name of the command that makes it.
+        template: Name of the template.
+        values: What the template shows.
+
+    Raises:
+        OutputExistsError: Something else is there.
+    """
+    check_replaceable(path, command)
     environment = Environment(
         loader=PackageLoader("segmentare.interfaces"),
         autoescape=True,
@@ -25,13 +40,8 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     environment.filters["number"] = formatting.number
     environment.filters["anything"] = formatting.anything
     environment.filters["share"] = formatting.share
-    return environment.get_template(template).render(**values)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file so that it is there whole or not at all; its folder is made if needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, text.encode("utf-8"))
+    page = environment.get_template(template).render(**values, generator=generator(command))
+    write_bytes(path, page.encode("utf-8"))
 
 
 def picture(jpeg: bytes) -> str:

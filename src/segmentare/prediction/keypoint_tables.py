@@ -50,7 +50,7 @@ class KeypointTables:
     _found: dict[str, _Found] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self._earlier = read_earlier(self.out, KEYPOINTS, IMAGES, RESULTS)
+        self._earlier = read_earlier(self.out, (KEYPOINTS, COLUMNS), IMAGES, RESULTS)
         mine = list(self.skeleton.keypoints)
         if any(entry.get("keypoints") != mine for entry in self._earlier.categories):
             raise ValueError(
@@ -105,8 +105,8 @@ class KeypointTables:
             "skeleton": [[a + 1, b + 1] for a, b in self.skeleton.limbs],
         }
         write_table(self.out / KEYPOINTS, rows, COLUMNS)
-        write_json(self.out / RESULTS, entries)
         write_json(self.out / IMAGES, {"images": images, "categories": [category]})
+        write_json(self.out / RESULTS, entries)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class ObjectTables:
     def __post_init__(self) -> None:
         instance = self.kind == "instance"
         listed, results = (IMAGES, RESULTS) if instance else (PANOPTIC, None)
-        self._earlier = read_earlier(self.out, OBJECTS, listed, results)
+        self._earlier = read_earlier(self.out, (OBJECTS, _PLAIN), listed, results)
 
     def start(self, images: Sequence[str]) -> None:
         """Give every image that is to come its number; see `Earlier.number`.
@@ -146,8 +146,8 @@ class ObjectTables:
                 for index, category in enumerate(self.categories)
                 if not category.background
             ]
-            write_json(self.out / RESULTS, entries)
             write_json(self.out / IMAGES, {"images": images, "categories": listed})
+            write_json(self.out / RESULTS, entries)
             return
         entries = kept.entries + [
             {
