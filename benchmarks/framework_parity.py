@@ -25,9 +25,9 @@ from segmentare.architecture import NetworkSpec
 from segmentare.checkpoint import save_model
 from segmentare.datasets.images import read_image
 from segmentare.engines.agreement import differing, extent, largest_difference
+from segmentare.engines.loading import load
 from segmentare.interfaces.machine import describe_machine
 from segmentare.interfaces.predicting import find_images
-from segmentare.loading import load
 from segmentare.networks.inference import to_arrays
 from segmentare.networks.network import build_network
 from segmentare.prediction.preprocessing import Preprocessing
@@ -50,8 +50,8 @@ TASKS = {
     "body": Body(PEOPLE),
 }
 SPECS = {
-    "unet resnet": NetworkSpec(width=0.25),
-    "unet resnet, stride 4": NetworkSpec(width=0.25, stride=4),
+    "unet resnet": NetworkSpec(encoder="resnet", width=0.25),
+    "unet resnet, stride 4": NetworkSpec(encoder="resnet", width=0.25, stride=4),
     "unet plain": NetworkSpec(encoder="plain", width=0.25, decoder_channels=()),
     "unet vgg": NetworkSpec(encoder="vgg", width=0.25, decoder_channels=()),
     "segnet vgg": NetworkSpec(network="segnet", encoder="vgg", width=0.25),

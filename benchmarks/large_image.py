@@ -84,7 +84,7 @@ def write_model(folder: Path) -> Path:
     categories = (Category("ground", (0, 0, 0), background=True), Category("blob", (255, 0, 0)))
     task = Semantic(categories)
     torch.manual_seed(0)
-    spec = NetworkSpec(width=0.25)
+    spec = NetworkSpec(encoder="resnet", width=0.25)
     network = build_network(spec, task.heads)
     preprocessing = Preprocessing(3, "uint8", (128.0,) * 3, (50.0,) * 3, (256, 256), 1.0)
     description = {

@@ -28,7 +28,7 @@ from segmentare.tasks.pose import CODES, Pose
 
 SIDE, STRIDE, PEOPLE = 256, 4, 4
 NETWORKS = {
-    "U-Net, resnet, width 0.5": NetworkSpec(width=0.5, stride=STRIDE),
+    "U-Net, resnet, width 0.5": NetworkSpec(encoder="resnet", width=0.5, stride=STRIDE),
     "U-Net, plain, width 0.25": NetworkSpec(
         encoder="plain", width=0.25, decoder_channels=(), stride=STRIDE
     ),

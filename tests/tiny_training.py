@@ -16,7 +16,7 @@ from segmentare.training.loop import Training
 TASK = Semantic((Category("background", (0, 0, 0), background=True), Category("x", (255, 0, 0))))
 PLAN = Plan(
     task=TASK,
-    spec=NetworkSpec(width=0.125, depth=3, blocks=1, decoder_channels=(8, 8, 8)),
+    spec=NetworkSpec(encoder="resnet", width=0.125, depth=3, blocks=1, decoder_channels=(8, 8, 8)),
     preprocessing=Preprocessing(3, "uint8", (100.0,) * 3, (60.0,) * 3, (32, 32)),
     augmentation=Augmentation(),
     loss=LossSettings(),

@@ -11,7 +11,7 @@ from segmentare.prediction.preprocessing import Preprocessing
 
 def write_model(folder, task, size=(32, 32)):
     """Write a tiny network with random weights for a task."""
-    spec = NetworkSpec(width=0.125, depth=3, blocks=1, decoder_channels=(8, 8, 8))
+    spec = NetworkSpec(encoder="resnet", width=0.125, depth=3, blocks=1, decoder_channels=(8, 8, 8))
     torch.manual_seed(0)
     network = build_network(spec, task.heads)
     preprocessing = Preprocessing(3, "uint8", (100.0,) * 3, (60.0,) * 3, size)

@@ -2,22 +2,58 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from segmentare.errors import ModelError
 
 #: Encoders that a `network` may have, the default first.
 NETWORKS: dict[str, tuple[str, ...]] = {
-    "unet": ("resnet", "plain", "vgg", "hf"),
+    "unet": ("lite0", "lite1", "lite2", "resnet", "plain", "vgg", "hf"),
     "segnet": ("vgg",),
 }
 
 HEATMAP_PRIOR = 0.1  #: what an untrained heatmap says everywhere; peaks are rare
 
-UNET_CHANNELS = (128, 64, 48, 32, 16)  #: coarsest first; good from 100 images and two cores on
+UNET_CHANNELS = (64, 48, 32, 24, 16)  #: of the decoder behind EfficientNet-Lite, coarsest first
+RESNET_CHANNELS = (128, 64, 48, 32, 16)  #: of the decoder behind a ResNet, coarsest first
 VGG16_CONVOLUTIONS = (2, 2, 3, 3, 3)  #: convolutions before each of the five poolings
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Inverted residual blocks of the same shape.
+
+    Attributes:
+        repeats: Number of blocks.
+        kernel: Side of the depthwise convolution.
+        stride: Of the first block; the others have 1.
+        expansion: Channels inside a block per channel that comes in.
+        channels: Channels that come out.
+    """
+
+    repeats: int
+    kernel: int
+    stride: int
+    expansion: int
+    channels: int
+
+
+#: EfficientNet-Lite0: the stages behind a 3x3 convolution of stride 2 with `LITE_STEM` channels.
+LITE_STAGES = (
+    Stage(1, 3, 1, 1, 16),
+    Stage(2, 3, 2, 6, 24),
+    Stage(2, 5, 2, 6, 40),
+    Stage(3, 3, 2, 6, 80),
+    Stage(3, 5, 1, 6, 112),
+    Stage(4, 5, 2, 6, 192),
+    Stage(1, 3, 1, 6, 320),
+)
+LITE_STEM = 32
+LITE_FACTORS = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}  #: width, depth
+LITE_EPSILON = 1e-3  #: of all BatchNorms of an EfficientNet
 
 
 @dataclass(frozen=True)
@@ -26,13 +62,14 @@ class NetworkSpec:
 
     Attributes:
         network: `unet` or `segnet`.
-        encoder: `resnet`, `plain`, `vgg` or `hf` for a U-Net, `vgg` for SegNet.
+        encoder: `lite0`, `lite1`, `lite2` (EfficientNet-Lite), `resnet`, `plain`, `vgg` or `hf` for
+            a U-Net, `vgg` for SegNet.
         channels: Channels of the image.
-        width: Factor on all channels of the encoder; 1.0 is the published width, whose finest
-            level has 64 channels. Not used by `hf`.
+        width: Factor on all channels of the encoder; 1.0 is the published width. Not used by `hf`.
         depth: Levels of the encoder. Not used by `hf`.
         blocks: Residual blocks per level of `resnet`; 2 is ResNet-18.
-        detail: Channels of a level at stride 1 that `resnet` may have for thin structures.
+        detail: Channels of a level at stride 1, for thin structures, that `resnet` and
+            EfficientNet-Lite may have.
         decoder_channels: Features after each stage of the U-Net decoder, coarsest first; empty
             mirrors the encoder. Stages finer than `stride` are not used.
         stride: Image pixels per cell of the maps: 1, 2 or 4 (SegNet: 1).
@@ -40,7 +77,7 @@ class NetworkSpec:
     """
 
     network: str = "unet"
-    encoder: str = "resnet"
+    encoder: str = "lite0"
     channels: int = 3
     width: float = 1.0
     depth: int = 5
@@ -76,7 +113,10 @@ class NetworkSpec:
 #: Rows of the list: a name for the eye and what it stands for.
 LISTED: tuple[NetworkSpec, ...] = (
     NetworkSpec(),
-    NetworkSpec(width=0.5),
+    NetworkSpec(encoder="lite1"),
+    NetworkSpec(encoder="lite2"),
+    NetworkSpec(encoder="resnet", decoder_channels=RESNET_CHANNELS),
+    NetworkSpec(encoder="resnet", width=0.5, decoder_channels=RESNET_CHANNELS),
     NetworkSpec(encoder="plain", width=0.5, decoder_channels=()),
     NetworkSpec(encoder="plain", width=0.25, decoder_channels=()),
     NetworkSpec(encoder="vgg", width=0.5, decoder_channels=()),
@@ -118,7 +158,8 @@ def check_spec(spec: NetworkSpec) -> None:
             "A network needs channels of at least 1, a width above 0 and blocks of at least 1, but "
             f"has channels {spec.channels}, width {spec.width}, blocks {spec.blocks}."
         )
-    deepest = {"plain": 8, "vgg": 5, "resnet": 6}.get(spec.encoder)
+    lite = dict.fromkeys(LITE_FACTORS, 5)
+    deepest = {"plain": 8, "vgg": 5, "resnet": 6, **lite}.get(spec.encoder)
     if deepest and not 2 <= spec.depth <= deepest:
         raise ModelError(
             f"The depth of encoder {spec.encoder!r} must be 2 to {deepest}, but it is {spec.depth}."
@@ -128,6 +169,30 @@ def check_spec(spec: NetworkSpec) -> None:
             "The encoder 'hf' and only that one takes a backbone, but the encoder is "
             f"{spec.encoder!r} and the backbone {spec.backbone!r}. See describe_backbone."
         )
+
+
+def lite_levels(spec: NetworkSpec) -> list[list[Stage]]:
+    """Return the stages of an EfficientNet-Lite, level by level: strides 2, 4, 8, 16, 32.
+
+    The larger variants repeat the stages more often and are wider, but for their stem and for the
+    number of blocks in the first and the last stage.
+    Source: Tan, Le, "EfficientNet", ICML 2019, https://arxiv.org/abs/1905.11946, and
+    https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
+    """
+    width, depth = LITE_FACTORS[spec.encoder]
+    levels: list[list[Stage]] = [[]]
+    for number, stage in enumerate(LITE_STAGES):
+        inner = 0 < number < len(LITE_STAGES) - 1
+        if stage.stride > 1:
+            levels.append([])
+        levels[-1].append(
+            replace(
+                stage,
+                repeats=math.ceil(depth * stage.repeats) if inner else stage.repeats,
+                channels=scaled(stage.channels, width * spec.width),
+            )
+        )
+    return levels[: spec.depth]
 
 
 def decoder_stages(

@@ -6,7 +6,6 @@ and where it all came from. The weights are arrays by name.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segmentare.atomic import write_bytes, write_json
 from segmentare.errors import ModelError
 
 FORMAT = 1  #: raised whenever an older version could misread a newer folder
@@ -106,23 +106,3 @@ def load_description(folder: Path) -> dict[str, Any]:
             "Install the version of segmentare that wrote it, or a newer one."
         )
     return description
-
-
-def write_json(path: Path, data: Any) -> None:  # noqa: ANN401  any JSON-ready data
-    """Write data as indented JSON, whole or not at all."""
-    write_bytes(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name and move it into place.
-
-    Raises:
-        OSError: The disk is full or the folder cannot be written; no partial file is left.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from segmentare.commands import COMMANDS
 from segmentare.errors import SegmentareError, UnknownOptionError
-from segmentare.interfaces.overwriting import check_replaceable, write_result
+from segmentare.interfaces.overwriting import check_replaceable, sign, write_signed
 from segmentare.options import REQUIRED, Option, describe, hint, options_of
 from segmentare.result import Result
 
@@ -222,15 +222,21 @@ def _json_file(text: str) -> str:
 
 def _print(result: Result, file: str | None, name: str) -> None:
     """Print a result, as JSON if that was asked for, or write that to a file as well."""
+    text = sign(result.to_json(), name) if file else ""
+    if file == "-":
+        print(text)
+        return
+    if file is not None:
+        write_signed(Path(file), f"{text}\n", name)
+    show(result)
+
+
+def show(result: Result) -> None:
+    """Print the tables of a result."""
     from rich.table import Table
 
     from segmentare.interfaces.terminal import console
 
-    if file == "-":
-        print(result.to_json())
-        return
-    if file is not None:
-        write_result(Path(file), result.to_json(), name)
     out = console()
     for item in result.tables():
         out.print(item, soft_wrap=not isinstance(item, Table))

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from segmentare import imagenet
 from segmentare.annotations import Sample
+from segmentare.architecture import LITE_FACTORS, NetworkSpec
 from segmentare.datasets import traits
 from segmentare.datasets.traits import ObjectTraits
 from segmentare.geometry import Size
@@ -20,6 +22,7 @@ from segmentare.wishes import Wishes
 _FINE = 0.9  # masks that keep less than this Dice at the usual size are finer than it
 _SMALL = 14.0  # pixels: smaller objects run into their neighbors in maps of stride 2
 _SPREAD = 2.0  # ratio of the widest to the narrowest ranges beyond which images are leveled
+_CONTRAST = 32.0  # standard deviation of 8-bit values from which images are like photographs
 _SIDES = 32  # sizes are multiples of this
 _LEAST = 128 * 128  # pixels of the smallest images that a plan chooses
 SMALLEST = 96 * 96  #: pixels of an image to which a budget that is too short leads
@@ -80,13 +83,21 @@ def choose_preprocessing(
             f"Size: whole images at {size[0]} x {size[1]} (own size: median "
             f"{math.sqrt(own_area * aspect):.0f} x {math.sqrt(own_area / aspect):.0f})."
         )
-    return _normalized(samples, size, scale, reasons)
+    return _normalized(samples, size, scale, wishes.spec, reasons)
 
 
 def _normalized(
-    samples: Sequence[Sample[Any]], size: Size, scale: float | None, reasons: list[str]
+    samples: Sequence[Sample[Any]],
+    size: Size,
+    scale: float | None,
+    spec: NetworkSpec,
+    reasons: list[str],
 ) -> Preprocessing:
-    """Choose whether images are leveled, and measure mean and standard deviation."""
+    """Choose whether images are leveled, and how their values become those the encoder knows.
+
+    Photographs are normalized as those of ImageNet were; other images get the mean and the contrast
+    that photographs have then.
+    """
     channels, dtype = traits.usual_kind(samples)
     spread = traits.exposure_spread(samples)
     level = spread > _SPREAD
@@ -100,6 +111,11 @@ def _normalized(
     some = [traits.some_pixels(plain.leveled(image)) for image in alike]
     pixels = np.concatenate(some).astype(np.float64)
     mean, std = pixels.mean(axis=0), np.maximum(pixels.std(axis=0), 1e-3 * np.ptp(pixels) + 1e-6)
+    if spec.encoder in LITE_FACTORS:
+        if dtype == "uint8" and channels in {1, 3} and std.mean() >= _CONTRAST:
+            mean, std = np.full(channels, imagenet.MEAN), np.full(channels, imagenet.STD)
+        else:
+            std = 2 * std
     return replace(
         plain,
         mean=tuple(float(f"{m:.6g}") for m in mean),

@@ -60,7 +60,7 @@ class Option:
     @property
     def many(self) -> bool:
         """True where several values may be given."""
-        return any("Sequence" in str(kind) for kind in self.types)
+        return Sequence in self.types
 
     @property
     def flag(self) -> str:
@@ -164,10 +164,12 @@ class _Names(dict[str, Any]):
 
 
 def _alternatives(annotation: Any) -> Sequence[Any]:  # noqa: ANN401  any type
-    """Return the members of a union, or the one type that there is."""
-    if typing.get_origin(annotation) in {typing.Union, types.UnionType}:
-        return [one for part in typing.get_args(annotation) for one in _alternatives(part)]
-    return [annotation]
+    """Return the members of a union, the items of a sequence, or the one type that there is."""
+    kind, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    inner = [one for part in parts for one in _alternatives(part)]
+    if kind in {typing.Union, types.UnionType}:
+        return inner
+    return [Sequence, *inner] if kind is Sequence else [annotation]
 
 
 def _documented(text: str) -> dict[str, tuple[str, str, str]]:

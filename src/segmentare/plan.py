@@ -62,6 +62,8 @@ class Plan:
             `steps`.
         learning_rate: Of AdamW, at its highest.
         encoder_rate: Factor of the learning rate for an encoder with starting weights.
+        frozen_levels: So many of the finest levels of such an encoder keep their starting weights.
+        fixed_statistics: The BatchNorms of such an encoder keep the statistics they started with.
         weight_decay: Of AdamW, on the weights of convolutions only.
         warm_up: Share of the schedule in which the rate rises.
         ema: Decay of the averaged weights per step; with a budget it follows the machine's pace.
@@ -94,6 +96,8 @@ class Plan:
     seed: int
     start: str = ""
     framework: str = "torch"
+    frozen_levels: int = 0
+    fixed_statistics: bool = False
     reasons: tuple[str, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,6 +126,24 @@ class Plan:
                 "reasons": tuple(data["reasons"]),
             }
         )
+
+    def is_started(self, name: str) -> bool:
+        """Tell whether a parameter or statistic, by its name in a model folder, has known weights.
+
+        These are all of an encoder with starting weights but its level at stride 1, which is ours.
+        """
+        inside = name.startswith("encoder.") and not name.startswith("encoder.detail.")
+        return inside and bool(self.start)
+
+    def is_frozen(self, name: str) -> bool:
+        """Tell whether a parameter keeps its starting weights; see `frozen_levels`."""
+        levels = (f"encoder.levels.{level}." for level in range(self.frozen_levels))
+        frozen = ("encoder.stem.", *levels) if self.frozen_levels else ()
+        return self.is_started(name) and name.startswith(frozen)
+
+    def factor(self, name: str) -> float:
+        """Return the factor of the learning rate for a parameter that is not frozen."""
+        return self.encoder_rate if self.is_started(name) else 1.0
 
     def rate(self, progress: float) -> float:
         """Return the learning rate at `progress` (0 to 1): a linear rise, then half a cosine.

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from segmentare import posing
 from segmentare.annotations import Category, Sample
+from segmentare.architecture import LITE_FACTORS, NetworkSpec
 from segmentare.batches import Batches
 from segmentare.datasets import traits
 from segmentare.datasets.augmentation import Augmentation
@@ -29,7 +30,8 @@ from segmentare.training import trials
 from segmentare.training.engine import Engine
 from segmentare.wishes import Wishes
 
-LEAST_STEPS = 10  #: a budget for fewer is refused
+LEAST_STEPS = 3  #: a budget for fewer is refused; trials on busy machines are often 5 times slow
+_ADVISED = 20  # steps of the budget that is advised instead
 TRIAL_SHARE = 0.05  #: share of the budget for the speed, and for the steps of each precision
 _FEW_STEPS = 60  # where a budget holds fewer, all becomes smaller: images, batch, network
 _LEAST_BATCH = 2  # BatchNorm needs more than one
@@ -88,9 +90,10 @@ def make_plan(
     spec = replace(wishes.spec, channels=preprocessing.channels)
     if spec.network == "unet":
         spec = replace(spec, stride=max(spec.stride, task.stride))
-    if preprocessing.scale is not None and spec.encoder == "resnet":
+    if preprocessing.scale is not None and spec.encoder in {"resnet", *LITE_FACTORS}:
         spec = replace(spec, detail=_DETAIL_CHANNELS)
-        if objects is not None and are_small(objects) and wishes.width is None:
+        small = objects is not None and are_small(objects)
+        if small and spec.encoder == "resnet" and wishes.width is None:
             spec = replace(spec, width=_SMALL_WIDTH)
             reasons.append(
                 "Network: half as wide as usual; small objects need few channels, and twice the "
@@ -98,9 +101,11 @@ def make_plan(
             )
     steps = looks / (8 * math.prod(preprocessing.size))
     batch = wishes.batch or _smaller_batch(8, steps, reasons)
-    if steps * 8 / batch < _FEW_STEPS and wishes.width is None and start in ("", "none"):
+    few = steps * 8 / batch < _FEW_STEPS and spec.encoder not in LITE_FACTORS
+    if few and wishes.width is None and start in ("", "none"):
         spec = replace(spec, width=0.5 * spec.width)
         reasons.append("Network: half as wide as usual, as the budget is short for this machine.")
+    rules = _encoder_rules(spec)
     return Plan(
         task=task,
         spec=spec,
@@ -110,8 +115,8 @@ def make_plan(
         batch=batch,
         steps=wishes.steps or 0,
         budget=budget,
-        learning_rate=wishes.learning_rate or 2e-3,
-        encoder_rate=0.1 if spec.encoder == "hf" else 1.0,
+        learning_rate=wishes.learning_rate or rules.learning_rate,
+        encoder_rate=rules.encoder_rate,
         weight_decay=0.02,
         warm_up=0.05,
         ema=0.98,
@@ -120,8 +125,30 @@ def make_plan(
         channels_last=True,
         seed=wishes.seed,
         start=start,
+        frozen_levels=rules.frozen_levels,
+        fixed_statistics=rules.fixed_statistics,
         reasons=tuple(reasons),
     )
+
+
+@dataclass(frozen=True)
+class _EncoderRules:
+    """How an encoder is trained; see the fields of `Plan` of the same names."""
+
+    learning_rate: float = 2e-3
+    encoder_rate: float = 1.0
+    frozen_levels: int = 0
+    fixed_statistics: bool = False
+
+
+def _encoder_rules(spec: NetworkSpec) -> _EncoderRules:
+    if spec.encoder == "hf":
+        return _EncoderRules(encoder_rate=0.1)
+    if spec.encoder not in LITE_FACTORS:
+        return _EncoderRules()
+    if spec.channels not in {1, 3}:  # a first convolution that knows colors must learn these
+        return _EncoderRules(4e-3, fixed_statistics=True)
+    return _EncoderRules(4e-3, 0.1, frozen_levels=2, fixed_statistics=True)
 
 
 def _fitted(
@@ -241,15 +268,14 @@ def time_plan(
         if wishes.batch is None:
             batch = _smaller_batch(batch, time_left / seconds, reasons)
             seconds *= batch / plan.batch
+        if time_left < LEAST_STEPS * seconds:  # a second look, for first steps may be slow
+            began, small = now(), replace(batches, batch=batch * batches.batch // plan.batch)
+            again, _ = engine.try_steps(precision, plan, small, TRIAL_SHARE * plan.budget)
+            seconds, gone = min(seconds, again), now() - began
+            spent, time_left = spent + gone, time_left - gone
         steps = int(time_left / seconds)
         if steps < LEAST_STEPS:
-            needed = math.ceil((spent + 2 * LEAST_STEPS * seconds) / _USED)
-            raise BudgetError(
-                f"The budget must last for at least {LEAST_STEPS} steps; a step of {batch} "
-                f"images takes {seconds:.2f} s here and {spent:.0f} s of {plan.budget:.0f} s are "
-                f"gone, so {max(steps, 0)} remain. Give at least {needed} s, or a smaller size.",
-                needed,
-            )
+            raise _too_short(plan.budget, spent, batch, seconds)
     times = steps * batch / len(batches.samples)
     reasons.append(
         f"Steps: {steps} of {batch} images{' are planned' if plan.budget else ''}, every image "
@@ -262,6 +288,17 @@ def time_plan(
         steps=steps,
         ema=averaging(steps),
         reasons=tuple(reasons),
+    )
+
+
+def _too_short(budget: float, spent: float, batch: int, seconds: float) -> BudgetError:
+    needed = math.ceil((spent + _ADVISED * seconds) / _USED)
+    remain = max(int((budget * _USED - spent) / seconds), 0)
+    return BudgetError(
+        f"The budget must last for at least {LEAST_STEPS} steps; a step of {batch} images takes "
+        f"{seconds:.2f} s here and {spent:.0f} s of {budget:.0f} s are gone, so {remain} remain. "
+        f"Give at least {needed} s, or a smaller size.",
+        needed,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from segmentare.annotations import Sample
-from segmentare.architecture import NetworkSpec
+from segmentare.architecture import RESNET_CHANNELS, NetworkSpec
 from segmentare.datasets import traits
 from segmentare.datasets.augmentation import Augmentation
 from segmentare.framing import size_of, usual_aspect
@@ -24,6 +24,7 @@ from segmentare.tasks import Task
 from segmentare.wishes import Wishes
 
 RATE = 6e-3  #: learning rate from random weights; those that ship start others at 2e-3
+RESNET = NetworkSpec(encoder="resnet", decoder_channels=RESNET_CHANNELS)  #: may become narrower
 DECODER = (128, 96, 64, 48, 16)  #: keypoints are told apart here, so a narrow encoder's is wider
 _WANTED = 12_000  # images that a training of three minutes should see
 _USUAL_WORK = 1e8  # pixels that two cores train the default network on in three minutes
@@ -51,7 +52,7 @@ def choose(
     """
     looks = _looks(wishes, images, speed)
     area, spec = (wishes.budget or 600.0) * speed / looks, wishes.spec
-    if wishes.width is None and spec == NetworkSpec():
+    if wishes.width is None and spec == RESNET:
         width, factor = next((s for s in _SPEEDS if area * s[1] >= _ENOUGH), _SPEEDS[-1])
         area *= factor
         if width < 1:

@@ -10,25 +10,26 @@ from numpy.typing import NDArray
 from segmentare.checkpoint import Arrays
 
 SHIPPED = Path(__file__).parent / "weights"
+NAME = "lite0"  #: of the shipped weights, in plans and as their files' name
 
 
 def read_card() -> dict[str, Any]:
     """Return the card of the shipped weights: their network, images, and fingerprints of these."""
-    card: dict[str, Any] = json.loads((SHIPPED / "start.json").read_text(encoding="utf-8"))
+    card: dict[str, Any] = json.loads((SHIPPED / f"{NAME}.json").read_text(encoding="utf-8"))
     return card
 
 
 def read_start() -> Arrays:
-    """Return the shipped weights by name."""
+    """Return the shipped weights by name, as float16."""
     from safetensors.numpy import load
 
-    arrays: Arrays = load((SHIPPED / "start.safetensors").read_bytes())
+    arrays: Arrays = load((SHIPPED / f"{NAME}.safetensors").read_bytes())
     return arrays
 
 
 def seen_by_start(start: str) -> list[str]:
     """Return the fingerprints of the pictures that shipped starting weights were learned from."""
-    if start != "default":
+    if start != NAME:
         return []
     return [str(content) for content in read_card()["seen"]]
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from segmentare.architecture import NETWORKS, NetworkSpec, check_spec
+from segmentare.architecture import (
+    LITE_FACTORS,
+    NETWORKS,
+    RESNET_CHANNELS,
+    NetworkSpec,
+    check_spec,
+)
 from segmentare.geometry import Size
 
 _WIDTHS = {"plain": 0.5, "vgg": 0.5}  # at 1.0 these are too slow for a CPU
@@ -80,7 +86,9 @@ def choose_spec(
 
         backbone = describe_backbone(name.removeprefix("hf:"))
         spec = replace(spec, encoder="hf", backbone=backbone)
-    elif name != "resnet":
+    elif name == "resnet":
+        spec = replace(spec, decoder_channels=RESNET_CHANNELS)
+    elif name not in LITE_FACTORS:
         usual = _SEGNET_WIDTH if network == "segnet" else _WIDTHS.get(name, 1.0)
         spec = replace(spec, width=usual, decoder_channels=())
     if width is not None:

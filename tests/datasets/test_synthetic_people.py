@@ -155,7 +155,7 @@ def test_the_file_is_cocos(written):
     for entry in data["annotations"]:
         assert len(entry["keypoints"]) == 51
         assert entry["num_keypoints"] == sum(v > 0 for v in entry["keypoints"][2::3])
-    assert not list(written.rglob("*.part"))
+    assert not list(written.rglob("*.tmp"))
 
 
 @pytest.mark.parametrize("task", [Pose(SKELETON), Pose(SKELETON, code="fields"), Body(SKELETON)])

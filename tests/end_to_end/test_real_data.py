@@ -7,16 +7,14 @@ import numpy as np
 import pytest
 from command_line import TINY
 from PIL import Image, ImageOps
-from segmentare.interfaces.api import predict, train
 
+from segmentare import predict, train
 from segmentare.annotations import is_binary
 from segmentare.datasets import open_dataset
 from segmentare.datasets.images import read_image
-from segmentare.interfaces.display import Display
 
 pytestmark = pytest.mark.slow
 
-QUIET = Display(quiet=True)
 SETS = {
     "ph2": ("ph2", 12),
     "ph2/original_layout/PH2Dataset": ("ph2", 6),
@@ -66,7 +64,7 @@ def test_the_whole_way(whole, tmp_path):
     assert len(opened) == count
     assert [c.name for c in opened.categories] == [c.name for c in dataset.categories]
     options = {**TINY, "steps": 3, "allow_duplicates": True}
-    run = train(few, tmp_path / "run", display=QUIET, **options)
+    run = train(few, tmp_path / "run", quiet=True, **options)
     assert run.report.is_file()
     assert 0 <= run.evaluation.scores["miou"] <= 1
     assert sum(len(names) for names in run.parts.by_part().values()) == count
@@ -74,7 +72,7 @@ def test_the_whole_way(whole, tmp_path):
 
 
 def check_masks(run, records, out):
-    result = predict(run.folder, [record.image for record in records], out, display=QUIET)
+    result = predict(run.folder, [record.image for record in records], out, quiet=True)
     assert result.failed == []
     categories = run.predictor.task.categories
     for record, row in zip(records, result.rows, strict=True):
@@ -104,12 +102,12 @@ def test_a_person_before_a_background(data, tmp_path):
     portraits = open_dataset(data / "person_portraits")
     few = copy_some(portraits, 12, tmp_path / "few")
     longer = {**TINY, "steps": 80, "batch": 4, "learning_rate": 1e-2, "size": 64}
-    run = train(few, tmp_path / "run", display=QUIET, **longer)
+    run = train(few, tmp_path / "run", quiet=True, **longer)
     person = portraits.records[3].image
     background = min((data / "camvid" / "CamVid" / "test").iterdir())
     out = tmp_path / "tv"
     predict(
-        run.folder, person, out, cutout=True, probability=True, background=background, display=QUIET
+        run.folder, person, out, cutout=True, probability=True, background=background, quiet=True
     )
     picture = read_image(person)
     rgba = np.array(Image.open(out / f"{person.stem}.cutout.png"))

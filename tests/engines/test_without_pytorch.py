@@ -20,7 +20,7 @@ import segmentare.engines
 from dataclasses import replace
 engines = segmentare.engines.ENGINES
 engines["torch"] = replace(engines["torch"], package="a_package_that_nobody_has")
-from segmentare.interfaces.cli import main
+from segmentare.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -15,11 +15,11 @@ tf = pytest.importorskip("tensorflow", reason="needs segmentare[tensorflow]")
 import segmentare
 from segmentare.annotations import Category
 from segmentare.checkpoint import MODEL, save_model
+from segmentare.engines.parity import Parity
 from segmentare.errors import ModelError
-from segmentare.interfaces.comparing_exports import Compared
-from segmentare.interfaces.exporting_tensorflow import PARITY
 from segmentare.keras import build_network, exports, inference
 from segmentare.keras.weights import to_arrays
+from segmentare.models import PARITY
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Instance, Pose, Semantic
 
@@ -98,7 +98,7 @@ def test_an_export_is_a_model(run_cli, refused, model, photos, tmp_path):
     report = json.loads((out / PARITY).read_text())
     assert report["parity"][0]["images"] == 4
     assert report["machine"]["tensorflow"] == tf.__version__
-    assert "segmentare predict FOLDER" in (out / "README.md").read_text()
+    assert "segmentare predict THIS_FOLDER" in (out / "README.md").read_text()
     assert run_cli("predict", out, photos, "--out", tmp_path / "masks", "--quiet")[0] == 0
     assert len(list((tmp_path / "masks").rglob("*.png"))) == len(images(photos))
 
@@ -120,9 +120,10 @@ def test_files_that_are_no_export(tmp_path):
 @pytest.mark.parametrize(
     ("found", "complaint"),
     [
-        (Compared("savedmodel float32", 1, {"x": 2e-4}, 100, 0), "maps differ by up to 0.0002"),
-        (Compared("savedmodel float32", 1, {"x": 0.0}, 100, 1), "1.000 % of the pixels"),
-        (Compared("savedmodel serving_default", 1, {"x": 0.1}, 100_000, 3), ""),
+        (Parity("tensorflow float32", 1, {"x": 2e-3}, 100, 0), "differ by up to 0.002"),
+        (Parity("tensorflow float32", 1, {"x": 0.0}, 100, 1), "1 of 100 pixels"),
+        (Parity("tensorflow serving_default", 1, {"x": 0.1}, 100_000, 3), ""),
+        (Parity("tensorflow serving_default", 1, {"x": 0.1}, 10_000, 3), "3 of 10000 pixels"),
     ],
 )
 def test_what_is_not_kept(found, complaint):

@@ -98,7 +98,7 @@ class Without:  # finds what the others find, as if one package were not install
         return getattr(self.finder, name)
 
 sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
-from segmentare.interfaces.cli import main
+from segmentare.cli import main
 code = main(sys.argv[1:])
 present = {"torch", "tensorflow"}.intersection(sys.modules)
 print(*sorted(present))

@@ -27,7 +27,7 @@ class Hiding:
     def __getattr__(self, name):
         return getattr(self.finder, name)
 sys.meta_path[:] = map(Hiding, sys.meta_path)
-from segmentare.interfaces.cli import main
+from segmentare.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 

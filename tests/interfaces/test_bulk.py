@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from command_line import broken_image, contents, images
 
+from segmentare.engines.loading import Wanted
 from segmentare.interfaces import bulk
-from segmentare.interfaces.bulk import RECEIPTS, Job, Worker
+from segmentare.interfaces.bulk import RECEIPTS, Worker, described
 from segmentare.interfaces.outputs import Outputs
+from segmentare.interfaces.predicting import Job
 
 with_ray = pytest.mark.skipif(find_spec("ray") is None, reason="the package ray is not installed")
 
@@ -68,9 +70,9 @@ def test_what_has_a_receipt_is_not_written_again(run_cli, tiny_run, photos, tmp_
     """A call that goes on after it was killed; one image was half written then."""
     out, places = (tmp_path / "out").resolve(), images(photos)
     (out / RECEIPTS).mkdir(parents=True)
-    job = Job(tiny_run.resolve(), out, Outputs())
-    job = job.like(job.open())
-    (out / RECEIPTS / "job.json").write_text(json.dumps(job.to_dict()))
+    wanted = Wanted("torch", "float32")
+    job = Job(tiny_run.resolve(), out, Outputs(), wanted=wanted)
+    (out / RECEIPTS / "job.json").write_text(json.dumps(described(job)))
     work(job, places, first=len(places) - 4)
     kept = {path: path.stat().st_ino for path in out.glob("*.png")}
     (out / f"{places[0].stem}.png").write_bytes(b"half")

@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 from drawn_objects_folders import coco, save_map, save_photo
-from segmentare.interfaces.cli import main
 from shapes import shape
 
+from segmentare.cli import main
+from segmentare.commands.convert import convert
 from segmentare.datasets import open_dataset
-from segmentare.interfaces.converting import FORMATS, convert
+from segmentare.interfaces.converting import FORMATS
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,12 @@ import json
 import numpy as np
 import pytest
 from drawn_keypoints import SIZE, annotation, coco_data, points_of, write_coco
-from segmentare.interfaces.cli import main
 
+from segmentare.cli import main
+from segmentare.commands.convert import convert
 from segmentare.datasets import open_dataset
 from segmentare.errors import DatasetError
-from segmentare.interfaces.converting import POSE_FORMATS, convert
+from segmentare.interfaces.converting import POSE_FORMATS
 from segmentare.runlengths import RLE
 from segmentare.skeletons import SKELETONS
 from segmentare.skeletons import convert as convert_skeleton

@@ -48,14 +48,14 @@ def drawn(count, **options):
 
 @pytest.mark.parametrize("task", [Pose(COCO), Body(COCO)], ids=["pose", "body"])
 def test_an_evaluation_is_shown(task, tmp_path, capsys):
-    from segmentare.interfaces.tables import print_scores
+    from segmentare.cli import show
 
     dataset = drawn(3)
     found = score(Fake(task), dataset, dataset.records, seen=Seen())
     assert found.scores["oks_ap"]["pooled"] > 0.9
     assert set(found.pictures) == {record.name for record in dataset.records}
     assert (found.calibration["pixels"] > 0) == (task.name == "body")
-    print_scores(found)
+    show(found)
     printed = capsys.readouterr().out
     assert "matched at OKS 0.5" in printed
     assert "left_wrist" in printed

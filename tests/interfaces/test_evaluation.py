@@ -6,15 +6,11 @@ import numpy as np
 import pytest
 from command_line import TINY
 from PIL import Image
-from segmentare.interfaces.api import compare, evaluate, train
 
+from segmentare import cli, compare, evaluate, train
 from segmentare.datasets.synthetic import write_dataset
 from segmentare.errors import DatasetError
-from segmentare.interfaces import cli
-from segmentare.interfaces.display import Display
 from segmentare.interfaces.runs import read_split_parts
-
-QUIET = Display(quiet=True)
 
 
 def split_of(run):
@@ -74,7 +70,7 @@ def test_the_test_part_is_that_of_the_run_and_was_not_seen(evaluated, tiny_run, 
     assert evaluated["seen"]["trained_on"] == evaluated["seen"]["chosen_by"] == 0
     assert evaluated["seen"]["note"] is None
     for part in ("train", "val"):
-        result = evaluate(tiny_run, drawn, part=part, display=QUIET)
+        result = evaluate(tiny_run, drawn, part=part, quiet=True)
         assert {row["name"] for row in result.per_image} == set(split[part])
         assert result.seen.to_dict()["names"][part] == sorted(split[part])
 
@@ -98,7 +94,7 @@ def test_seen_images_are_recognized_renamed_and_saved_anew(tiny_run, drawn, tmp_
         shutil.copy(
             drawn / "masks" / f"{name}.png", tmp_path / "others" / "masks" / f"new{number}.png"
         )
-    result = evaluate(tiny_run, tmp_path / "others", display=QUIET).to_dict()
+    result = evaluate(tiny_run, tmp_path / "others", quiet=True).to_dict()
     assert result["images"] == 4
     assert result["seen"]["trained_on"] == 2
     assert result["seen"]["chosen_by"] == 1
@@ -117,12 +113,12 @@ def test_a_copy_with_other_pixels_is_still_recognized_and_new_pictures_are_not(
         mask = tmp_path / "others" / "masks" / path.name
         large = cv2.resize(cv2.imread(str(mask), 0), None, fx=2, fy=2, interpolation=0)
         cv2.imwrite(str(mask), large)
-    result = evaluate(tiny_run, tmp_path / "others", display=QUIET).to_dict()
+    result = evaluate(tiny_run, tmp_path / "others", quiet=True).to_dict()
     own = read_split_parts(tiny_run)
     assert set(result["seen"]["names"]["train"]) == own["train"]
     assert set(result["seen"]["names"]["val"]) == own["val"]
     strangers = write_dataset(tmp_path / "strangers", 6, seed=7_000_000, size=(48, 64))
-    result = evaluate(tiny_run, strangers, display=QUIET).to_dict()
+    result = evaluate(tiny_run, strangers, quiet=True).to_dict()
     assert result["seen"]["trained_on"] == result["seen"]["chosen_by"] == 0
 
 
@@ -136,32 +132,32 @@ def test_the_warning_is_printed_and_reported(tiny_run, drawn, tmp_path, capsys):
 
 
 def test_a_model_against_itself_makes_no_difference(tiny_run, drawn):
-    result = compare(tiny_run, tiny_run, drawn, part="test", display=QUIET)
-    assert result["difference"] == 0
-    assert result["ci95"] == [0, 0]
-    assert result["images"] == result["equal"] == len(split_of(tiny_run)["test"])
-    assert result["seen"] == {"a": 0, "b": 0}
-    everything = compare(tiny_run, tiny_run, drawn, score="hd95", display=QUIET)
-    assert everything["difference"] == 0
+    result = compare(tiny_run, tiny_run, drawn, part="test", quiet=True)
+    assert result.difference == 0
+    assert result.ci95 == [0, 0]
+    assert result.images == result.equal == len(split_of(tiny_run)["test"])
+    assert result.seen == {"a": 0, "b": 0}
+    everything = compare(tiny_run, tiny_run, drawn, score="hd95", quiet=True)
+    assert everything.difference == 0
     split = split_of(tiny_run)
     seen = len(split["train"]) + len(split["val"])
-    assert everything["seen"] == {"a": seen, "b": seen}
+    assert everything.seen == {"a": seen, "b": seen}
 
 
 def test_a_split_can_be_used_again_and_no_test_part_is_said(tiny_run, drawn, tmp_path):
-    again = train(drawn, tmp_path / "again", split=tiny_run / "split.json", display=QUIET, **TINY)
+    again = train(drawn, tmp_path / "again", split=tiny_run / "split.json", quiet=True, **TINY)
     one, two = split_of(tiny_run), split_of(again.folder)
     assert [one[part] for part in ("train", "val", "test")] == [
         two[part] for part in ("train", "val", "test")
     ]
-    none = train(drawn, tmp_path / "none", test=0, display=QUIET, **TINY)
+    none = train(drawn, tmp_path / "none", test=0, quiet=True, **TINY)
     assert none.evaluation is None
     assert none.to_dict()["test"] is None
     assert split_of(none.folder)["test"] == []
     page = none.report.read_text(encoding="utf-8")
     assert "No test part was kept, so there is no score on unseen images." in page
     with pytest.raises(DatasetError, match="The part 'test' of the run's split must have images"):
-        evaluate(none.folder, drawn, part="test", display=QUIET)
+        evaluate(none.folder, drawn, part="test", quiet=True)
 
 
 def test_a_model_started_from_another_remembers_its_images(tiny_run, drawn, tmp_path):
@@ -171,8 +167,8 @@ def test_a_model_started_from_another_remembers_its_images(tiny_run, drawn, tmp_
     names = split["test"]
     half.write_text(json.dumps({"train": names[:2], "val": names[2:3], "test": names[3:]}))
     options = {**TINY, "start": str(tiny_run), "split": half}
-    second = train(drawn, tmp_path / "second", display=QUIET, **options)
-    seen = evaluate(second.folder, drawn, display=QUIET).seen.names()
+    second = train(drawn, tmp_path / "second", quiet=True, **options)
+    seen = evaluate(second.folder, drawn, quiet=True).seen.names()
     assert set(seen) == {*split["train"], *split["val"], *names[:3]}
 
 
@@ -195,7 +191,7 @@ def test_images_of_another_kind_are_a_sentence(tiny_run, drawn, tmp_path):
         deep = np.random.default_rng(number).integers(0, 60000, (48, 64)).astype(np.uint16)
         cv2.imwrite(str(tmp_path / "deep" / "images" / f"drawn_{number:03d}.tif"), deep)
     with pytest.raises(DatasetError, match=r"None of 24 images .*1 channel of uint16"):
-        evaluate(tiny_run, tmp_path / "deep", display=QUIET)
+        evaluate(tiny_run, tmp_path / "deep", quiet=True)
 
 
 def test_data_of_other_categories_is_a_sentence(tiny_run, drawn, tmp_path):
@@ -205,4 +201,4 @@ def test_data_of_other_categories_is_a_sentence(tiny_run, drawn, tmp_path):
         pixels[:8] = 2
         Image.fromarray(pixels).save(path)
     with pytest.raises(ValueError, match=r"must have the model's 2 categories .* it has 3"):
-        evaluate(tiny_run, tmp_path / "three", display=QUIET)
+        evaluate(tiny_run, tmp_path / "three", quiet=True)

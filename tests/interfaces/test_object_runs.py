@@ -4,14 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from command_line import TRAIN
+from command_line import TINY, TRAIN
 
-from segmentare.architecture import NetworkSpec
+from segmentare import train
 from segmentare.datasets import open_dataset
 from segmentare.datasets.synthetic_objects import SyntheticObjects, write_dataset
-from segmentare.interfaces import demo
 from segmentare.networks.inference import load
-from segmentare.wishes import Wishes
 
 KINDS = {"instance": "cells", "panoptic": "meadow"}
 NAMES = {"instance": "accuracy@0.5", "panoptic": "pq"}
@@ -31,7 +29,7 @@ def folder(task, tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(task, folder, tmp_path_factory):
     """A model of any quality, by the command line."""
-    from segmentare.interfaces import cli
+    from segmentare import cli
 
     out = tmp_path_factory.mktemp("run") / "run"
     words = ["train", str(folder), "--out", str(out), "--task", task, *TRAIN]
@@ -91,16 +89,13 @@ def test_masks_of_categories_are_no_objects(refused, photos, tmp_path):
 
 
 def test_the_demo_draws_what_the_task_needs(task, monkeypatch, run_cli, tmp_path):
-    def wishes(budget, seed):
-        assert budget == 180
-        spec = NetworkSpec(width=0.125)
-        return Wishes(
-            steps=4, size=(32, 32), batch=2, precision="float32", spec=spec, width=0.125, seed=seed
-        )
+    def tiny(*words, budget, **options):
+        assert budget == "3m"
+        return train(*words, **{**TINY, **options})
 
-    monkeypatch.setattr(demo, "Wishes", wishes)
-    monkeypatch.setattr(demo, "_IMAGES", 12)
-    monkeypatch.setattr(demo, "_NEW", 2)
+    monkeypatch.setattr("segmentare.commands.demo.train", tiny)
+    monkeypatch.setattr("segmentare.commands.demo._IMAGES", 12)
+    monkeypatch.setattr("segmentare.commands.demo._NEW", 2)
     out = tmp_path / "demo"
     code, output, errors = run_cli("demo", "--task", task, "--out", out)
     assert code == 0, errors

@@ -66,7 +66,7 @@ def test_check_and_train_and_what_follows(run_cli, odd, tmp_path):
     code, output, errors = run_cli("train", odd, "--out", run, "--skip-broken", *words)
     assert code == 0
     assert "'[red]x03 :smile:.png' is not an image" in plain(errors)
-    assert "[green]run" in plain(errors)
+    assert "[green]run" in plain(output)
     report = (run / "report.html").read_text(encoding="utf-8")
     assert CATEGORY in report
     code, output, _ = run_cli("evaluate", run, odd, "--report", tmp_path / "[pages]")
@@ -74,9 +74,9 @@ def test_check_and_train_and_what_follows(run_cli, odd, tmp_path):
     assert f"│ {VALUES[0]} " in plain(output)
     assert f"│ {VALUES[1]} " in plain(output)
     assert "[green]run" in plain(run_cli("compare", run, run, odd)[1])
-    code, _, errors = run_cli("predict", run, odd / "images", "--out", tmp_path / "[red]out")
+    code, output, _ = run_cli("predict", run, odd / "images", "--out", tmp_path / "[red]out")
     assert code == 1
-    assert "[red]out" in plain(errors)
+    assert "[red]out" in plain(output)
     assert (tmp_path / "[red]out" / "[red]x00 :smile:.png").is_file()
     assert run_cli("convert", odd, "--to", "coco", "--out", tmp_path / "[b]")[0] == 1
     assert f"│ {CATEGORY} " in plain(run_cli("check", tmp_path / "[b]", "--no-page")[1])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from command_line import TRAIN
 
+from segmentare import cli
 from segmentare.datasets.synthetic_people import SyntheticPeople, write_dataset
-from segmentare.interfaces import cli
 from segmentare.networks.inference import load
 from segmentare.poses import Poses
 

@@ -13,9 +13,9 @@ from PIL import Image
 from read_page import Page
 
 from segmentare.annotations import Category, Segmentation
+from segmentare.commands.predict import predict
 from segmentare.engines.loading import Opened
 from segmentare.interfaces.evaluation import image_score, score
-from segmentare.interfaces.predicting import Outputs, predict
 from segmentare.interfaces.report import ReportData, write_report
 from segmentare.interfaces.reporting import _of_evaluation
 from segmentare.interfaces.runs import Seen
@@ -87,7 +87,7 @@ def table(out):
 def test_files_of_instances(fake, photos, tmp_path):
     fake(Instance(KINDS))
     out = tmp_path / "out"
-    result = predict("run", [photos], out, Outputs(overlay=True, pixel_size=0.25))
+    result = predict("run", [photos], out, overlay=True, pixel_size=0.25)
     stems = ("a", "b.c", "deep/a")
     endings = (".png", ".ids.png", ".overlay.jpg")
     tables = {"predictions.jsonl", "objects.csv", "coco_results.json", "coco_images.json"}
@@ -121,7 +121,7 @@ def test_files_of_instances(fake, photos, tmp_path):
 def test_files_of_panoptic(fake, photos, tmp_path):
     fake(Panoptic(MEADOW))
     out = tmp_path / "out"
-    result = predict("run", [photos], out, Outputs(cutout=True))
+    result = predict("run", [photos], out, cutout=True)
     stems = ("a", "b.c", "deep/a")
     expected = {f"{stem}{ending}" for stem in stems for ending in (".png", ".cutout.png")}
     expected |= {f"panoptic/{stem}.png" for stem in stems}
@@ -161,7 +161,7 @@ def test_repeated_calls_keep_earlier_rows(fake, photos, tmp_path):
     predict("run", [photos / "b.c.png"], out)
     assert {row["image"] for row in table(out)} == {"a.png", "b.c.png"}
     before = table(out)
-    predict("run", [photos / "a.png"], out, Outputs(overwrite=True))
+    predict("run", [photos / "a.png"], out, overwrite=True)
     assert sorted(map(str, table(out))) == sorted(map(str, before))
     assert len((out / "predictions.jsonl").read_text().splitlines()) == 2
 
@@ -178,7 +178,7 @@ def test_nothing_is_predicted_with_a_bad_pixel_size_or_damaged_tables(fake, phot
     fake(Instance(KINDS))
     out = tmp_path / "out"
     with pytest.raises(ValueError, match="above 0"):
-        predict("run", [photos], out, Outputs(pixel_size=0.0))
+        predict("run", [photos], out, pixel_size=0.0)
     assert not out.exists()
     out.mkdir()
     (out / "coco_results.json").write_text("{")
@@ -256,7 +256,7 @@ def test_real_nuclei(fake, data, tmp_path):
     made.predict = lambda _: sample.annotation
     source = dataset.records[0].image
     shutil.copy(source, tmp_path / source.name)
-    predict("run", [tmp_path / source.name], tmp_path / "out", Outputs(overlay=True))
+    predict("run", [tmp_path / source.name], tmp_path / "out", overlay=True)
     rows = table(tmp_path / "out")
     assert len(rows) == sample.annotation.instance.max() > 5
     inside = sample.annotation.instance > 0

@@ -13,13 +13,12 @@ from knowing_models import SIZE, Fake, seen
 from PIL import Image
 from untrained import write_model
 
+from segmentare import cli
+from segmentare.commands.predict import predict
 from segmentare.datasets.openpose import read_openpose
 from segmentare.datasets.synthetic_people import draw_people
 from segmentare.engines.loading import Opened
 from segmentare.errors import DatasetError
-from segmentare.interfaces import api, cli
-from segmentare.interfaces.filming import VideoOutputs
-from segmentare.interfaces.predicting import Outputs, Predictions, predict
 from segmentare.interfaces.writing_poses import choose_layout
 from segmentare.prediction.video_file import best_ending
 from segmentare.skeletons import SKELETONS, convert
@@ -67,7 +66,7 @@ TABLES = {"predictions.jsonl", "keypoints.csv", "coco_results.json", "coco_image
 def test_files_of_poses(fake, photos, tmp_path):
     fake(Pose(COCO))
     out = tmp_path / "out"
-    result = predict("run", [photos], out, Outputs(overlay=True))
+    result = predict("run", [photos], out, overlay=True)
     files = {f"{stem}{end}" for stem in STEMS for end in ("_keypoints.json", ".overlay.jpg")}
     assert names(out) == files | TABLES
     results = json.loads((out / "coco_results.json").read_text())
@@ -94,8 +93,16 @@ def test_files_of_poses(fake, photos, tmp_path):
 def test_files_of_bodies(fake, photos, tmp_path):
     fake(Body(COCO))
     out = tmp_path / "out"
-    outputs = Outputs(overlay=True, cutout=True, background=photos / "a.png", probability=True)
-    result = predict("run", [photos / "a.png"], out, outputs)
+    background = photos / "a.png"
+    result = predict(
+        "run",
+        photos / "a.png",
+        out,
+        overlay=True,
+        cutout=True,
+        background=background,
+        probability=True,
+    )
     endings = (
         *("_keypoints.json", ".overlay.jpg", ".cutout.png", ".background.jpg", ".png"),
         *(".ids.png", ".probability.png"),
@@ -123,7 +130,7 @@ def test_repeated_calls_keep_earlier_rows(fake, photos, tmp_path):
     predict("run", [photos / "b.c.png"], out)
     before = sorted(map(str, table(out)))
     assert {row["image"] for row in table(out)} == {"a.png", "b.c.png"}
-    predict("run", [photos / "a.png"], out, Outputs(overwrite=True))
+    predict("run", [photos / "a.png"], out, overwrite=True)
     assert sorted(map(str, table(out))) == before
     assert len((out / "predictions.jsonl").read_text().splitlines()) == 2
     fake(Pose(LEAF))
@@ -159,15 +166,15 @@ def test_the_layout_follows_the_skeleton(fake, photos, tmp_path, monkeypatch):
         (Pose(COCO), {"cutout": True}, "--cutout needs silhouettes"),
         (Pose(COCO), {"probability": True}, "--probability needs silhouettes"),
         (Instance(Pose(COCO).categories), {"openpose": 25}, "does not find. Leave --openpose out"),
-        (Pose(COCO), {"openpose": 17}, "must be 18 or 25"),
-        (Pose(COCO), {"film": VideoOutputs(step=2)}, "--step is for videos"),
-        (Pose(COCO), {"film": VideoOutputs(track=False)}, "--no-track is for videos"),
+        (Pose(COCO), {"openpose": 17}, "must be one of 18, 25; got 17"),
+        (Pose(COCO), {"step": 2}, "--step is for videos"),
+        (Pose(COCO), {"track": False}, "--no-track is for videos"),
     ],
 )
 def test_options_that_mean_nothing_are_a_sentence(fake, photos, tmp_path, task, options, message):
     fake(task)
     with pytest.raises(ValueError, match=message):
-        predict("run", [photos], tmp_path / "out", Outputs(**options))
+        predict("run", [photos], tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
 
 
@@ -189,8 +196,7 @@ def of_film(image):
 def test_images_and_videos_in_one_call_are_each_what_they_are(fake, photos, film, tmp_path):
     fake(Pose(COCO))
     out = tmp_path / "out"
-    outputs = Outputs(film=VideoOutputs(last=1), openpose=18)
-    result = predict("run", [film, photos / "a.png"], out, outputs)
+    result = predict("run", [film, photos / "a.png"], out, last=1, openpose=18)
     frames = {f"film_json/film_{number:012d}_keypoints.json" for number in range(2)}
     assert (
         names(out) == {"a_keypoints.json", f"film{best_ending()}", "film.jsonl"} | frames | TABLES
@@ -212,30 +218,30 @@ def test_videos_that_cannot_be_used_are_a_sentence(fake, photos, film, tmp_path)
     with pytest.raises(DatasetError, match=r"would both become 'film\.jsonl'"):
         predict("run", [film, tmp_path / "film.avi"], out)
     with pytest.raises(ValueError, match="--heatmaps is for images"):
-        predict("run", [film], out, Outputs(heatmaps=True))
+        predict("run", [film], out, heatmaps=True)
     (photos / "only").mkdir()
     (photos / "only" / "film.mov").write_bytes(b"x")
     with pytest.raises(DatasetError, match=r"Name its videos themselves, such as .*film\.mov"):
         predict("run", [photos / "only"], out)
 
 
-def test_the_command_line_reaches_cameras_and_options(monkeypatch, tmp_path, run_cli):
-    taken = {}
-
-    def record(_, images, __, outputs, **more):
-        taken.update(images=images, outputs=outputs, more=more)
-        return Predictions()
-
-    monkeypatch.setattr(api.predicting, "predict", record)
+def test_the_command_line_reaches_cameras_and_options(tmp_path):
     words = ["0", "--first", 3, "--last", 9, "--step", 2, "--no-smooth", "--openpose", 18]
-    code, _, _ = run_cli("predict", "run", *words, "--refine", "--out", tmp_path, "--quiet")
-    assert code == 0
-    assert taken["images"] == ["0"]
-    assert taken["outputs"].film == VideoOutputs(first=3, last=9, step=2, smooth=False)
-    assert taken["outputs"].openpose == 18
-    assert taken["more"]["refine"] is True
-    options = cli.parser().parse_args(["evaluate", "run", "data", "--refine"])
-    assert options.refine
+    words = ["predict", "run", *map(str, words), "--refine", "--out", str(tmp_path), "--no-flips"]
+    function, values = cli.parse(words)
+    assert function is predict
+    assert values == {
+        "run": "run",
+        "images": ["0"],
+        "out": str(tmp_path),
+        "first": 3,
+        "last": 9,
+        "step": 2,
+        "smooth": False,
+        "openpose": 18,
+        "refine": True,
+        "flips": False,
+    }
 
 
 @pytest.mark.parametrize("task", [Pose(COCO), Body(COCO)], ids=["pose", "body"])

@@ -112,7 +112,7 @@ def test_bf16_autocast_and_gradients(folder):
 
 
 def test_own_weights_load_by_name_with_and_without_prefix():
-    spec = NetworkSpec(width=0.125, blocks=1)
+    spec = NetworkSpec(encoder="resnet", width=0.125, blocks=1)
     source, target = build_network(spec, HEADS), build_network(spec, HEADS)
     whole = {key: value.numpy() for key, value in source.state_dict().items()}
     encoder = {key: value.numpy() for key, value in source.encoder.state_dict().items()}
@@ -124,12 +124,14 @@ def test_own_weights_load_by_name_with_and_without_prefix():
 
 
 def test_arrays_that_fit_nowhere_are_an_error_and_change_nothing():
-    network = build_network(NetworkSpec(width=0.125, blocks=1), HEADS)
+    network = build_network(NetworkSpec(encoder="resnet", width=0.125, blocks=1), HEADS)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     arrays = {"stem.0.weight": np.zeros((3, 3, 5, 5), np.float32), "other": np.zeros(2)}
     with pytest.raises(ModelError, match=r"none of 2 does"):
         load_encoder_weights(network, arrays)
-    wider = build_network(NetworkSpec(width=0.25, blocks=1), HEADS).encoder.state_dict()
+    wider = build_network(
+        NetworkSpec(encoder="resnet", width=0.25, blocks=1), HEADS
+    ).encoder.state_dict()
     with pytest.raises(ModelError, match="same encoder and width"):
         load_encoder_weights(network, {key: value.numpy() for key, value in wider.items()})
     changed = [k for k, v in network.state_dict().items() if not torch.equal(v, before[k])]

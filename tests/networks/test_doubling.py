@@ -82,7 +82,7 @@ def test_a_stage_computes_the_same_in_all_its_ways(bilinear):
 
 def test_a_network_names_its_weights_as_ever_and_answers_as_the_textbook():
     torch.manual_seed(0)
-    spec = NetworkSpec(width=0.125, blocks=1, decoder_channels=(24, 16, 8, 8, 8))
+    spec = NetworkSpec(encoder="resnet", width=0.125, blocks=1, decoder_channels=(24, 16, 8, 8, 8))
     network = build_network(spec, HEADS).eval()
     assert "decoder.stages.0.0.0.weight" in network.state_dict()
     images = torch.randn(1, 3, 64, 96)

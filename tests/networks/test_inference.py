@@ -51,7 +51,14 @@ def test_fused_answers_as_the_original():
 
 
 @pytest.mark.parametrize(
-    "words", [("segnet", None, 0.125, 3), ("unet", "plain", 0.125, 3), ("unet", "vgg", 0.125, 3)]
+    "words",
+    [
+        ("unet", "lite0", 0.25, 5),
+        ("unet", "resnet", 0.125, 3),
+        ("segnet", None, 0.125, 3),
+        ("unet", "plain", 0.125, 3),
+        ("unet", "vgg", 0.125, 3),
+    ],
 )
 def test_every_network_can_be_fused(words):
     torch.manual_seed(0)
@@ -138,7 +145,8 @@ def test_a_description_that_cannot_be_used_is_a_sentence(folder, damage):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("unet", None, None, None), ("unet", "resnet", 1.0, 5)),
+        (("unet", None, None, None), ("unet", "lite0", 1.0, 5)),
+        (("unet", "resnet", None, None), ("unet", "resnet", 1.0, 5)),
         (("unet", "plain", None, None), ("unet", "plain", 0.5, 5)),
         (("unet", "vgg", None, 4), ("unet", "vgg", 0.5, 4)),
         (("segnet", None, None, None), ("segnet", "vgg", 0.5, 5)),

@@ -21,8 +21,14 @@ HEADS = (
     Head("offsets", 2, "vectors"),
 )
 SPECS = {
-    "resnet": NetworkSpec(width=0.125, blocks=1, decoder_channels=(24, 16, 8, 8, 8)),
-    "resnet stride 2": NetworkSpec(width=0.125, blocks=1, stride=2, decoder_channels=(16,) * 4),
+    "lite": NetworkSpec(width=0.25, decoder_channels=(24, 16, 8, 8, 8)),
+    "lite detail": NetworkSpec("unet", "lite1", width=0.25, depth=3, detail=8),
+    "resnet": NetworkSpec(
+        encoder="resnet", width=0.125, blocks=1, decoder_channels=(24, 16, 8, 8, 8)
+    ),
+    "resnet stride 2": NetworkSpec(
+        encoder="resnet", width=0.125, blocks=1, stride=2, decoder_channels=(16,) * 4
+    ),
     "plain": NetworkSpec(encoder="plain", width=0.125, depth=4, decoder_channels=()),
     "plain stride 4": NetworkSpec(encoder="plain", width=0.125, stride=4, decoder_channels=(8, 8)),
     "vgg": NetworkSpec(encoder="vgg", width=0.125, decoder_channels=()),
@@ -57,7 +63,7 @@ def test_any_size_gives_maps_of_every_head(name, size):
 
 
 @pytest.mark.parametrize("channels", [1, 3, 7])
-@pytest.mark.parametrize("name", ["resnet", "plain", "segnet"])
+@pytest.mark.parametrize("name", ["lite", "resnet", "plain", "segnet"])
 def test_any_number_of_channels(name, channels):
     spec = NetworkSpec.from_dict({**SPECS[name].to_dict(), "channels": channels})
     network = build(spec).eval()
@@ -189,7 +195,7 @@ def test_a_description_survives_json_and_builds_the_same_layers(name):
         ({"encoder": "resnext"}, "'resnext'"),
         ({"network": "segnet"}, "of a segnet must be one of"),
         ({"network": "segnet", "encoder": "vgg", "stride": 2}, "stride 1"),
-        ({"depth": 1}, "2 to 6"),
+        ({"depth": 1}, "2 to 5"),
         ({"stride": 3}, "but it is 3"),
         ({"stride": 32}, "but it is 32"),
         ({"decoder_channels": (8, 8)}, "takes 5 decoder stages"),

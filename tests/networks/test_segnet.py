@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from segmentare.interfaces.listing import list_networks
+from segmentare import list_networks
 from segmentare.networks import NetworkSpec, build_network
 from segmentare.networks.decoders import SegNetDecoder
 from segmentare.networks.encoders import ResidualEncoder, SegNetEncoder, UNetEncoder, VGG16Encoder
@@ -109,7 +109,7 @@ def test_sizes_of_the_papers():
         # SegNet: "29.5M parameters" (PAMI 2017, table 6), here with one category.
         segnet = build_network(NetworkSpec(network="segnet", encoder="vgg"), HEADS)
         assert count(segnet) == 29_435_137
-        assert count(build_network(NetworkSpec(), HEADS)) == 12_518_609
+        assert count(build_network(choose_spec("unet", "resnet", None, None), HEADS)) == 12_518_609
 
 
 def test_multiply_adds_of_one_convolution_by_hand():

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="needs segmentare[torch]")
 from segmentare import keras as in_keras
 from segmentare import networks as in_torch
 from segmentare.errors import ModelError
-from segmentare.interfaces.listing import list_networks
+from segmentare.interfaces.listing import measure_networks
 from segmentare.keras import inference as keras_inference
 from segmentare.keras.weights import from_arrays, to_arrays
 from segmentare.networks import inference as torch_inference
@@ -109,7 +109,7 @@ def test_a_step_of_training_sees_the_same_gradients_and_statistics(name):
 
 
 def test_fresh_weights_are_distributed_alike():
-    spec = in_torch.NetworkSpec(width=0.5)
+    spec = in_torch.NetworkSpec(encoder="resnet", width=0.5)
     torch.manual_seed(3)
     theirs = torch_inference.to_arrays(in_torch.build_network(spec, HEADS))
     ours = to_arrays(in_keras.build_network(spec, HEADS, seed=3))
@@ -143,7 +143,7 @@ def test_weights_of_another_network_are_a_sentence(damage, folded):
 def test_sizes_and_costs_are_the_same():
     specs = list(SPECS.values())
     for size in ((64, 96), (63, 90)):
-        rows = [list_networks(size, specs, framework=name) for name in ("torch", "tensorflow")]
+        rows = [measure_networks(specs, size, name) for name in ("torch", "tensorflow")]
         assert [row.parameters for row in rows[0]] == [row.parameters for row in rows[1]]
         costs = [[row.multiply_adds for row in found] for found in rows]
         assert costs[1] == pytest.approx(costs[0])

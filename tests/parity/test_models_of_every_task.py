@@ -15,9 +15,9 @@ from segmentare import networks
 from segmentare.annotations import Category, Segmentation
 from segmentare.checkpoint import load_model, save_model
 from segmentare.datasets.images import read_image
+from segmentare.engines.loading import load
 from segmentare.keras import inference as keras_inference
 from segmentare.keras.weights import to_arrays
-from segmentare.loading import load
 from segmentare.networks import inference as torch_inference
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Body, Instance, Panoptic, Pose, Semantic

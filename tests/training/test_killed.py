@@ -16,7 +16,7 @@ from segmentare.checkpoint import load_model
 KILLED_AT_16 = """
 import os, signal, sys
 from segmentare.batches import Batches
-from segmentare.interfaces.cli import main
+from segmentare.cli import main
 usual = Batches.__getitem__
 def watched(self, step):
     if step == 16:
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 
 
 def start(*words, script=None):
-    program = ["-c", script] if script else ["-m", "segmentare.interfaces.cli"]
+    program = ["-c", script] if script else ["-m", "segmentare"]
     return subprocess.Popen(  # noqa: S603  our own words
         [sys.executable, *program, *map(str, words)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},

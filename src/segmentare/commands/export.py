@@ -10,7 +10,6 @@ from segmentare.options import command
 
 if TYPE_CHECKING:
     from segmentare.interfaces.exporting import Export
-    from segmentare.interfaces.exporting_tensorflow import Export as KerasExport
 
 
 @command
@@ -28,7 +27,7 @@ def export(
     flips: bool = False,
     reader: str | None = None,
     quiet: bool = False,
-) -> Export | KerasExport:
+) -> Export:
     """Write a model for another runtime, run it there, and compare it with the model.
 
     What answers otherwise than the model is not kept.
@@ -63,7 +62,7 @@ def export(
         segmentare export run --to openvino --int8 --data photos --out small
         segmentare export run --to onnx --data photos --flips
     """
-    from segmentare.interfaces import exporting, exporting_tensorflow
+    from segmentare.interfaces import exporting
     from segmentare.interfaces.display import Display
 
     options = exporting.ExportOptions(
@@ -76,7 +75,4 @@ def export(
         flips=flips,
         overwrite=overwrite,
     )
-    display = Display(quiet=quiet)
-    if to in exporting_tensorflow.TITLES:
-        return exporting_tensorflow.export(run, to, out, options, display)
-    return exporting.export(run, to, out, options, display)
+    return exporting.export(run, to, out, options, Display(quiet=quiet))

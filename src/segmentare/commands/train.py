@@ -72,8 +72,9 @@ class Run(Result):
             "data": f"{self.dataset.root} ({counts})",
             "network": f"{spec.network} with encoder {spec.encoder}, width {spec.width:g}",
             "trained": f"{facts['steps']} steps in {duration(facts['seconds'])}{stopped}",
-            **dict(list(scores.items())[:4]),
+            **dict(list(scores.items())[:3]),
             "scores": "" if scores else "none, because no test part was kept",
+            "note": " ".join(facts["warnings"]),
             "report": self.report,
         }
 

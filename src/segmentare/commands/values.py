@@ -15,7 +15,7 @@ Pixels = str | int | tuple[int, int]
 TaskName = Literal["semantic", "instance", "panoptic", "pose", "body"]
 PartName = Literal["train", "val", "test"]
 FrameworkName = Literal["auto", "torch", "tensorflow"]
-EngineName = Literal["auto", "torch", "openvino", "onnx", "litert"]
+EngineName = Literal["auto", "torch", "openvino", "onnx", "litert", "tensorflow"]
 Precision = Literal["float32", "bfloat16", "int8"]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from segmentare.annotations import UNLABELED, Category
+from segmentare.atomic import write_text
 from segmentare.datasets.writers import Item, Writer, foreground
 from segmentare.objects import outline_of
 from segmentare.runlengths import RLE, objects_of
@@ -74,7 +75,7 @@ class CocoWriter(Writer):
         ]
         for name, file in self._files.items():
             path = self.out / "annotations" / f"instances_{name}.json"
-            _write_json(path, {**file, "categories": listed})
+            write_text(path, json.dumps({**file, "categories": listed}))
 
 
 class PanopticWriter(Writer):
@@ -125,7 +126,7 @@ class PanopticWriter(Writer):
         ]
         for name, file in self._files.items():
             path = self.out / "annotations" / f"panoptic_{name}.json"
-            _write_json(path, {**file, "categories": listed})
+            write_text(path, json.dumps({**file, "categories": listed}))
 
 
 def segments(item: Item) -> tuple[np.ndarray[Any, np.dtype[np.int32]], dict[int, tuple[int, bool]]]:
@@ -153,8 +154,3 @@ def segments(item: Item) -> tuple[np.ndarray[Any, np.dtype[np.int32]], dict[int,
             ids[mask.to_mask() & (ids == 0) & (flat.category == UNLABELED)] = last
             kinds[last] = (int(kind), True)
     return ids, kinds
-
-
-def _write_json(path: Path, data: Any) -> None:  # noqa: ANN401  JSON
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(data), encoding="utf-8")

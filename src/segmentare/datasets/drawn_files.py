@@ -1,4 +1,4 @@
-"""What drawn datasets share: a check of what is asked for, and files that are whole or absent."""
+"""What drawn datasets share: a check of what is asked for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segmentare.atomic import write_bytes
 from segmentare.geometry import Size
 
 _MIN_SIDE = 32  # pixels; below, a drawn thing is smaller than its rim
@@ -47,20 +48,4 @@ def write_png(path: Path, pixels: NDArray[Any]) -> None:
     done, data = cv2.imencode(".png", np.ascontiguousarray(ordered))
     if not done:
         raise OSError(f"OpenCV could not encode an image of shape {pixels.shape} as PNG.")
-    write_whole(path, bytes(data))
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name first, so that nobody ever reads half of it.
-
-    Args:
-        path: Its folder is made where it is missing.
-        content: The file.
-
-    Raises:
-        OSError: The folder cannot be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    write_bytes(path, bytes(data))

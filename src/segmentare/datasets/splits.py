@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, get_args
 
+from segmentare.atomic import write_text
 from segmentare.datasets.base import Part, Record
 from segmentare.datasets.tables import read_rows
 from segmentare.errors import DatasetError
@@ -68,9 +69,7 @@ def write_split(split: Split, path: Path) -> None:
         lines = [("name", "part"), *split.part_of().items()]
         csv.writer(table, lineterminator="\n").writerows(lines)
         text = table.getvalue()
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, text)
 
 
 def read_split(path: Path, records: Sequence[Record] | None = None) -> Split:

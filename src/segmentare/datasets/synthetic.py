@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from segmentare.annotations import Category, Sample, Segmentation
+from segmentare.atomic import write_bytes
 from segmentare.datasets import drawing_optics as optics
 from segmentare.datasets.base import Problem, Record
 from segmentare.datasets.drawing_lesions import choose_kind, lesion
-from segmentare.datasets.drawn_files import check_drawing, write_png, write_whole
+from segmentare.datasets.drawn_files import check_drawing, write_png
 from segmentare.geometry import Size
 
 CATEGORIES = (
@@ -139,5 +140,5 @@ def write_dataset(root: Path, count: int, seed: int = 0, size: Size = (192, 256)
         write_png(root / image, sample.image)
         write_png(root / mask, sample.annotation.category * np.uint8(255))
         writer.writerow([record.name, image, mask, record.labels["kind"]])
-    write_whole(root / "labels.csv", table.getvalue().encode())
+    write_bytes(root / "labels.csv", table.getvalue().encode())
     return root

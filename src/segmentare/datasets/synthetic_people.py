@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from segmentare.annotations import UNLABELED, Category, Sample, Segmentation
+from segmentare.atomic import write_bytes
 from segmentare.datasets import drawing_people
 from segmentare.datasets.base import Problem, Record
-from segmentare.datasets.drawn_files import check_drawing, write_png, write_whole
+from segmentare.datasets.drawn_files import check_drawing, write_png
 from segmentare.geometry import Size
 from segmentare.poses import Poses, Skeleton
 from segmentare.runlengths import RLE
@@ -158,7 +159,7 @@ def write_dataset(root: Path, count: int, seed: int = 0, size: Size = (192, 256)
             annotations.append({**numbered, **entry})
     data = {"images": images, "annotations": annotations, "categories": [_PERSON]}
     path = root / "annotations" / "person_keypoints_drawn.json"
-    write_whole(path, json.dumps(data).encode())
+    write_bytes(path, json.dumps(data).encode())
     return root
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from segmentare.annotations import UNLABELED, Category, Segmentation
+from segmentare.atomic import replacing, write_text
 from segmentare.datasets.base import Part
 from segmentare.datasets.ids import TABLE
 from segmentare.errors import DatasetError
@@ -153,8 +154,7 @@ class YoloWriter(Writer):
             if mask.area and not crowd
         ]
         label = self.out / "labels" / image.parent.name / f"{item.name}.txt"
-        label.parent.mkdir(parents=True, exist_ok=True)
-        label.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        write_text(label, "".join(f"{line}\n" for line in lines))
 
     def _line(self, mask: RLE, kind: int) -> str:
         outline = outline_of(mask)
@@ -176,7 +176,7 @@ class YoloWriter(Writer):
         lines = ["path: .", *(f"{name}: images/{folder}" for name, folder in parts.items())]
         names = [self.categories[kind].name for kind in self._order]
         lines += ["names:", *(f"  {i}: {json.dumps(n)}" for i, n in enumerate(names))]
-        (self.out / "data.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_text(self.out / "data.yaml", "\n".join(lines) + "\n")
 
 
 class MaskWriter(Writer):
@@ -281,7 +281,7 @@ def _save(picture: Pillow.Image, path: Path) -> None:
 
 
 def _write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as place, place.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(header)
         table.writerows(rows)

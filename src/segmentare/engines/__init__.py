@@ -122,6 +122,7 @@ ENGINES: dict[str, Engine] = {
             int8=True,
             within="tensorflow",
         ),
+        Engine("tensorflow", "TensorFlow", "tensorflow", "tensorflow", ("savedmodel",), None),
     )
 }
 

@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from segmentare.checkpoint import write_json
+from segmentare.atomic import write_json
 from segmentare.engines import ENGINES, available_cores
 from segmentare.errors import ModelError
 from segmentare.exporters import export

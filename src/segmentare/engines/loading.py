@@ -15,7 +15,7 @@ from segmentare.engines.trial import Candidate, candidates, choose, hold_trial, 
 from segmentare.errors import MissingPackageError, ModelError
 from segmentare.frameworks import AUTO, choose_framework
 from segmentare.geometry import Image
-from segmentare.models import Model, read_model
+from segmentare.models import RUN, Model, read_model
 from segmentare.prediction.predictor import Predictor
 
 Examples = Callable[[Model], Sequence[Image]]
@@ -87,7 +87,7 @@ def open_model(
     model = read_model(folder)
     if flips is None:
         flips = model.exported is not None and model.exported.flips
-    wanted = _agreed(wanted)
+    wanted = _agreed(model, wanted)
     if _is_for_tensorflow(model, wanted):
         return _in_tensorflow(model, wanted, flips=flips)
     name = _usual(model) if wanted.engine == "auto" else wanted.engine
@@ -112,7 +112,7 @@ def _usual(model: Model) -> str:
     return "auto" if name != "auto" and not find_engine(name).computes(model) else name
 
 
-def _agreed(wanted: Wanted) -> Wanted:
+def _agreed(model: Model, wanted: Wanted) -> Wanted:
     """Return what is wanted with the engine that its framework means.
 
     Raises:
@@ -127,25 +127,26 @@ def _agreed(wanted: Wanted) -> Wanted:
             f"--framework {wanted.framework}. Give one of them."
         )
     engine = "torch" if wanted.framework == "torch" else "auto"
+    if wanted.framework == "tensorflow" and model.format not in (RUN, "litert"):
+        engine = "tensorflow"
     return replace(wanted, engine=engine)
 
 
 def _is_for_tensorflow(model: Model, wanted: Wanted) -> bool:
-    if model.format == "litert":  # has an engine of its own
+    if model.format != RUN:  # exports have engines of their own
         return False
-    if model.format == "savedmodel" or wanted.framework == "tensorflow":
+    if wanted.framework == "tensorflow":
         return True
     nothing = wanted == Wanted(device=wanted.device) and not candidates(model)
-    return nothing and model.exported is None and frameworks.installed("tensorflow")
+    return nothing and frameworks.installed("tensorflow")
 
 
 def _in_tensorflow(model: Model, wanted: Wanted, *, flips: bool) -> Opened:
-    from segmentare.loading import load as load_framework
+    choose_framework("tensorflow")
+    from segmentare.keras.inference import load as load_in_keras
 
-    predictor = load_framework(
-        model.folder, flips=flips, framework="tensorflow", device=wanted.device
-    )
-    precision = "float32" if model.exported is None else model.exported.precision
+    predictor = load_in_keras(model.folder, flips=flips, device=wanted.device)
+    precision = "float32"
     why = "as asked for" if wanted.framework == "tensorflow" else "nothing else computes it here"
     return Opened(predictor, "tensorflow", precision, f"Engine: TensorFlow {precision}: {why}.")
 

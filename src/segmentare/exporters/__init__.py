@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segmentare.checkpoint import MODEL, write_json
+from segmentare.atomic import write_json
+from segmentare.checkpoint import MODEL
 from segmentare.errors import MissingPackageError, ModelError
 from segmentare.models import EXPORT, Exported, Model, checksum, read_model
 
@@ -68,6 +69,13 @@ EXPORTERS: dict[str, Exporter] = {
             ("tensorflow",),
             "tensorflow",
             int8=True,
+        ),
+        Exporter(
+            "savedmodel",
+            "SavedModel",
+            "segmentare.exporters.savedmodel",
+            ("tensorflow",),
+            "tensorflow",
         ),
     )
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segmentare.checkpoint import write_bytes
+from segmentare.atomic import write_bytes
 from segmentare.exporters import Written
 from segmentare.models import Model
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from segmentare.checkpoint import write_bytes
+from segmentare.atomic import write_bytes
 from segmentare.exporters import INPUT, Written
 from segmentare.exporters.graph import trace, unwritable
 from segmentare.models import Model

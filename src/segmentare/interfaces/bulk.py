@@ -20,6 +20,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from segmentare.atomic import write_bytes
 from segmentare.engines.loading import Opened, Wanted
 from segmentare.errors import DatasetError, MissingPackageError, OutputExistsError
 from segmentare.interfaces.display import Display
@@ -34,14 +35,13 @@ from segmentare.interfaces.predicting import (
     writer_for,
 )
 from segmentare.interfaces.writing_masks import file_name
-from segmentare.prediction import files
 from segmentare.prediction.predictor import Predictor
 
 LOCAL = "local"  #: the address that stands for this machine
 RECEIPTS = ".receipts"  #: folder, among the results, of what is done
 _JOB = "job.json"  # in it: what the receipts belong to
 _BLOCKS = 8  # pieces of work per process: few lose little time, many share the work evenly
-_TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")  # see `files.write_bytes`
+_TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")  # see `atomic.replacing`
 
 
 class Worker:
@@ -61,7 +61,7 @@ class Worker:
         receipt = receipt_of(self._job, stem)
         if not receipt.is_file():
             text = json.dumps({"stem": stem, "path": str(path), **self._predict(stem, path, place)})
-            files.write_bytes(receipt, text.encode(), overwrite=True)
+            write_bytes(receipt, text.encode(), overwrite=True)
         return {"stem": stem}
 
     def _predict(self, stem: str, path: Path, place: Path) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def receipt_of(job: Job, stem: str) -> Path:
     return job.out / RECEIPTS / f"{hashlib.sha256(stem.encode()).hexdigest()[:32]}.json"
 
 
-def _described(job: Job) -> dict[str, Any]:
+def described(job: Job) -> dict[str, Any]:
     """Return what results depend on, JSON-ready."""
     chosen = asdict(replace(job.outputs, overwrite=False))
     return {
@@ -153,8 +153,8 @@ def _begin(job: Job, found: dict[str, Path], predictor: Predictor[Any]) -> None:
     if not (folder / _JOB).is_file():
         refuse_existing(job.out, found, job.outputs, predictor)
         folder.mkdir(parents=True, exist_ok=True)
-        files.write_bytes(folder / _JOB, json.dumps(_described(job)).encode(), overwrite=True)
-    elif json.loads((folder / _JOB).read_text(encoding="utf-8")) != _described(job):
+        write_bytes(folder / _JOB, json.dumps(described(job)).encode(), overwrite=True)
+    elif json.loads((folder / _JOB).read_text(encoding="utf-8")) != described(job):
         raise OutputExistsError(
             f"{str(job.out)!r} holds predictions that were not finished, of another model or with "
             "other options. Give these again to go on, another `out`, or `overwrite=True`."

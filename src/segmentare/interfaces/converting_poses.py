@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segmentare.atomic import write_text
 from segmentare.datasets import open_dataset
 from segmentare.datasets.as_skeleton import conversion, in_skeleton
 from segmentare.datasets.coco_keypoints import keypoint_files
@@ -135,7 +136,7 @@ class _OpenPose(_Writer):
                 (visibility == HIDDEN).sum()
             )
         text = to_json(shown.poses, self._layout)
-        _write(out / "keypoints" / file_name(shown.name), text)
+        write_text(out / "keypoints" / file_name(shown.name), text)
         _copy(shown, out / "images")
 
     def finish(self, out: Path) -> None:
@@ -165,12 +166,7 @@ class _Coco(_Writer):
     def finish(self, out: Path) -> None:
         for name, file in self._files.items():
             path = out / "annotations" / f"person_keypoints_{name}.json"
-            _write(path, json.dumps(file.to_dict()))
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+            write_text(path, json.dumps(file.to_dict()))
 
 
 def _copy(shown: _Shown, folder: Path) -> str | None:

@@ -13,6 +13,7 @@ from segmentare.frameworks import AUTO, FRAMEWORKS, choose_framework
 from segmentare.plan import Plan
 from segmentare.training.engine import Engine
 from segmentare.training.processes import Processes
+from segmentare.training.start import say_rules
 
 _SEVERAL = "WORLD_SIZE"  # a variable that whatever starts several processes sets in each
 _SPINS = "1000"  # of a waiting thread before it sleeps: some microseconds
@@ -89,4 +90,6 @@ def started(engine: Engine, plan: Plan) -> Plan:
     if plan.start in ("", "none"):
         return replace(plan, start="")
     name, line = engine.start_from(plan.start)
-    return replace(plan, start=name, reasons=(*plan.reasons, line))
+    plan = replace(plan, start=name, reasons=(*plan.reasons, line))
+    rules = say_rules(plan)
+    return replace(plan, reasons=(*plan.reasons, rules)) if rules else plan

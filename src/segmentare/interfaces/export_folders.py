@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from segmentare.checkpoint import write_bytes, write_json
+from segmentare.atomic import write_json, write_text
 from segmentare.errors import OutputExistsError
 from segmentare.interfaces.overwriting import others
 from segmentare.models import PARITY
@@ -54,7 +54,7 @@ def keep_export(made: Path, target: Path, report: Mapping[str, Any], readme: str
         report: How it was compared with its model.
         readme: How to use it.
     """
-    write_bytes(made / README, readme.encode())
+    write_text(made / README, readme)
     write_json(made / PARITY, {**report, "contents": [*others(made, ()), PARITY]})
     if target.exists():
         target.replace(made.with_name("earlier"))

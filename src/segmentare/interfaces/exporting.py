@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from segmentare.interfaces.example_images import Examples, examples_from
 from segmentare.interfaces.export_folders import export_target, keep_export
 from segmentare.interfaces.machine import describe_machine, now
 from segmentare.models import PARITY, Model, read_model
+from segmentare.prediction.predictor import Predictor
 from segmentare.result import Result
 
 if TYPE_CHECKING:
@@ -30,8 +31,18 @@ COMPARED = 24  #: images that an export is compared on
 CALIBRATED = 64  #: images that int8 is calibrated on
 
 _ROWS_FIRST = "(N, H / stride, W / stride, channels)"
-_LAYOUTS = {"litert": _ROWS_FIRST}  # of the maps; of all others:
+_LAYOUTS = {"litert": _ROWS_FIRST, "savedmodel": _ROWS_FIRST}  # of the maps; of all others:
 _CHANNELS_FIRST = "(N, channels, H / stride, W / stride)"
+_SERVING = (
+    "",
+    "That is the signature `maps`. The signature `serving_default` takes images of the model's",
+    "own pixels, of any size, resamples and normalizes them itself, and returns maps at their own",
+    "size; those of tasks with keypoints are coarse, and `content` is the part of the network's",
+    "input that the image covers:",
+    "",
+    "    loaded = tf.saved_model.load(THIS_FOLDER)",
+    '    maps = loaded.signatures["serving_default"](images=image[None])',
+)
 
 
 @dataclass(frozen=True)
@@ -150,8 +161,10 @@ def export(
             display.say(f"Quantizing on {len(examples.calibrating)} images ...")
             made = quantize(made, examples.calibrating)
         display.say(f"Comparing on {examples.where} ...")
-        found = tuple(_compared(model, made, engine, examples) for engine in readers)
-        result = Export(target, _megabytes(made), examples.where, found)
+        found = [_compared(model, made, engine, examples) for engine in readers]
+        if to == "savedmodel":
+            found.append(_served(model, made, examples))
+        result = Export(target, _megabytes(made), examples.where, tuple(found))
         _refuse_mismatch(found, options.most_lost)
         keep_export(folder, target, _report(result), _readme(made, result))
     return result
@@ -182,11 +195,9 @@ def _compared(model: Model, made: Model, engine: Engine, examples: Examples) -> 
     """Compare an export with its model, as a framework computes it in float32, and time both."""
     precision = engine.computes(made)[0]
     exported = open_model(made.folder, Wanted(engine.name, precision, "cpu"))
-    framework = choose_framework()
-    exact = Wanted(precision="float32" if framework == "torch" else None, framework=framework)
-    flips = exported.predictor.flips
-    truth = open_model(model.folder, replace(exact, device="cpu"), flips=flips).predictor
+    truth = _exact(model, flips=exported.predictor.flips)
     parity = compare(truth, exported.predictor, examples.compared)
+    framework = choose_framework()
     way = f"{framework} float32"
     functions = {way: plain(model, framework), parity.computed: exported.predictor.maps_of}
     if parity.computed == way:
@@ -195,7 +206,24 @@ def _compared(model: Model, made: Model, engine: Engine, examples: Examples) -> 
     return parity
 
 
-def _refuse_mismatch(found: tuple[Parity, ...], most_lost: float) -> None:
+def _exact(model: Model, *, flips: bool) -> Predictor[Any]:
+    """Return the model as a framework computes it in float32 on the processor."""
+    framework = choose_framework()
+    precision = "float32" if framework == "torch" else None
+    wanted = Wanted(precision=precision, device="cpu", framework=framework)
+    return open_model(model.folder, wanted, flips=flips).predictor
+
+
+def _served(model: Model, made: Model, examples: Examples) -> Parity:
+    """Compare what a server of a SavedModel answers to pixels with the model."""
+    from segmentare.keras.exports import Server
+
+    truth = _exact(model, flips=False)
+    stride = int(model.description["network"]["stride"])
+    return compare(truth, Server(truth, made.folder, stride), examples.compared)
+
+
+def _refuse_mismatch(found: Sequence[Parity], most_lost: float) -> None:
     for parity in found:
         complaint = parity.complaint(most_lost)
         if complaint:
@@ -227,7 +255,7 @@ def _readme(made: Model, result: Export) -> str:
         f"and how images become input; `{PARITY}` how this network was compared with its model.",
         "",
         "    pip install segmentare "
-        + " ".join(sorted(_package(p.computed) for p in result.parity)),
+        + " ".join(sorted({_package(p.computed) for p in result.parity})),
         "    segmentare predict THIS_FOLDER images --out masks",
         "",
         "    import segmentare",
@@ -238,6 +266,7 @@ def _readme(made: Model, result: Export) -> str:
         f"(pixel - {list(preprocessing.mean)}) / {list(preprocessing.std)} in each channel.",
         f"It returns maps after their activation, {_LAYOUTS.get(made.format, _CHANNELS_FIRST)}:",
         f"{heads}.",
+        *(_SERVING if made.format == "savedmodel" else ()),
         "",
         "Compared on " + result.images + ":",
         "",
@@ -263,5 +292,7 @@ def sentence(parity: Parity) -> str:
     )
     if parity.before is not None and parity.after is not None:
         text += f"; {parity.score} {parity.before:.4f} before, {parity.after:.4f} after"
-    framework = FRAMEWORKS[next(iter(parity.milliseconds), "torch").split()[0]]
+    if not parity.milliseconds:
+        return f"{text}."
+    framework = FRAMEWORKS[next(iter(parity.milliseconds)).split()[0]]
     return f"{text}; {parity.speedup:.1f} times as fast as {framework} in float32."

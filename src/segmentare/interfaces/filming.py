@@ -6,7 +6,6 @@ import contextlib
 import glob
 import json
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentare.annotations import Segmentation
+from segmentare.atomic import replacing, write_bytes
 from segmentare.datasets import openpose
 from segmentare.datasets.as_skeleton import in_skeleton
 from segmentare.errors import OutputExistsError
@@ -26,7 +26,6 @@ from segmentare.interfaces.film import Film
 from segmentare.interfaces.overwriting import check_inputs
 from segmentare.interfaces.pipeline import WriteBehind, iterate_ahead
 from segmentare.poses import Keypoints, Poses, Skeleton
-from segmentare.prediction import files
 from segmentare.prediction.drawing_poses import LEAST
 from segmentare.prediction.per_frame import describe, draw
 from segmentare.prediction.predictor import Predictor
@@ -250,13 +249,8 @@ def _places(out: Path, name: str, outputs: VideoOutputs) -> dict[str, Path]:
 @contextlib.contextmanager
 def _lines(path: Path) -> Iterator[TextIO]:
     """Open a text file that is moved into place at the end, or removed after an exception."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as opened:
-            yield opened
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as place, place.open("w", encoding="utf-8") as opened:
+        yield opened
 
 
 def _clear(folder: Path | None, name: str) -> None:
@@ -274,4 +268,4 @@ def _write_openpose(
     text = openpose.to_json(found, outputs.openpose)
     folder.mkdir(exist_ok=True)
     path = folder / openpose.file_name(name, number)
-    files.write_bytes(path, text.encode(), overwrite=outputs.overwrite)
+    write_bytes(path, text.encode(), overwrite=outputs.overwrite)

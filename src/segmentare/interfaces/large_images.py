@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from segmentare.annotations import Segmentation, foreground_ids
+from segmentare.atomic import replacing
 from segmentare.datasets.tiff_windows import TiffWindows
 from segmentare.datasets.windows import Windows
 from segmentare.interfaces.display import Display, duration
@@ -220,19 +221,18 @@ class LargeImages:
         source, windows = image
         channels = channel_columns(np.zeros((1, 1, windows.channels), windows.dtype))
         about = (source.name, channels, self.predictor.task.categories)
-        scale, temporary = self.outputs.scale, path.with_name(f".{path.name}.tmp")
-        try:
-            with temporary.open("w", encoding="utf-8", newline="") as file:
-                table = csv.DictWriter(file, [*columns(scale), *channels], lineterminator="\n")
-                table.writeheader()
-                for first in range(0, len(measures), _ROWS):
-                    part = slice(first, first + _ROWS)
-                    some = replace(measures, **{k: v[part] for k, v in vars(measures).items()})
-                    rounded = [round(score, 6) for score in scores[part]]
-                    table.writerows(object_rows(some, rounded, about, scale))
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        scale = self.outputs.scale
+        with (
+            replacing(path, f".{path.name}.tmp") as place,
+            place.open("w", encoding="utf-8", newline="") as file,
+        ):
+            table = csv.DictWriter(file, [*columns(scale), *channels], lineterminator="\n")
+            table.writeheader()
+            for first in range(0, len(measures), _ROWS):
+                part = slice(first, first + _ROWS)
+                some = replace(measures, **{k: v[part] for k, v in vars(measures).items()})
+                rounded = [round(score, 6) for score in scores[part]]
+                table.writerows(object_rows(some, rounded, about, scale))
 
 
 def names_of_large(stem: str, task: str, outputs: Outputs) -> list[str]:

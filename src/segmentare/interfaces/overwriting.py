@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 from itertools import count
 from pathlib import Path
 
+from segmentare.atomic import write_text
 from segmentare.errors import OutputExistsError
 
 _HEAD = 1024  # bytes in which the generator stands
@@ -61,22 +62,24 @@ def _made_by(path: Path, command: str) -> bool:
     return head in {b"", b"\n"} or (found is not None and found[1].decode() == generator(command))
 
 
-def write_result(path: Path, result: str, command: str) -> None:
-    """Write a result in which the first object says which command made it.
+def sign(result: str, command: str) -> str:
+    """Return a result in which the first object says which command made it.
 
     Args:
-        path: The file.
         result: JSON of an object or a list of objects, or a line of JSON per object; none is empty.
         command: Name of the command.
+    """
+    return result.replace("{", f'{{"generator": "{generator(command)}", ', 1)
+
+
+def write_signed(path: Path, text: str, command: str) -> None:
+    """Write a file that says which command made it.
 
     Raises:
         OutputExistsError: See `check_replaceable`.
     """
-    from segmentare.checkpoint import write_bytes
-
     check_replaceable(path, command)
-    signed = result.replace("{", f'{{"generator": "{generator(command)}", ', 1)
-    write_bytes(path, f"{signed}\n".encode())
+    write_text(path, text)
 
 
 def check_inputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:

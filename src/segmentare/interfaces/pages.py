@@ -9,9 +9,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from segmentare.checkpoint import write_bytes
 from segmentare.interfaces import formatting
-from segmentare.interfaces.overwriting import check_replaceable, generator
+from segmentare.interfaces.overwriting import generator, write_signed
 
 
 def write_page(path: Path, command: str, template: str, values: Mapping[str, Any]) -> None:
@@ -29,7 +28,6 @@ def write_page(path: Path, command: str, template: str, values: Mapping[str, Any
     Raises:
         OutputExistsError: Something else is there.
     """
-    check_replaceable(path, command)
     environment = Environment(
         loader=PackageLoader("segmentare.interfaces"),
         autoescape=True,
@@ -41,7 +39,7 @@ def write_page(path: Path, command: str, template: str, values: Mapping[str, Any
     environment.filters["anything"] = formatting.anything
     environment.filters["share"] = formatting.share
     page = environment.get_template(template).render(**values, generator=generator(command))
-    write_bytes(path, page.encode("utf-8"))
+    write_signed(path, page, command)
 
 
 def picture(jpeg: bytes) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from segmentare.atomic import write_bytes
 from segmentare.datasets.images import read_image
 from segmentare.datasets.windows import WholeImage, Windows, open_large
 from segmentare.engines.loading import Opened, Wanted, open_model
@@ -26,7 +27,6 @@ from segmentare.interfaces.pipeline import WriteBehind, read_ahead
 from segmentare.interfaces.writing_masks import MaskWriter, Writer, file_name, write_heatmaps
 from segmentare.interfaces.writing_poses import PoseWriter
 from segmentare.poses import Skeleton
-from segmentare.prediction import files
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.refining import look_again
 from segmentare.result import Result
@@ -225,7 +225,7 @@ def write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     earlier = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     kept = [line for line in earlier if _result_of(json.loads(line)) not in again]
     lines = [*kept, *(json.dumps(row) for row in rows)]
-    files.write_bytes(path, "".join(f"{line}\n" for line in lines).encode(), overwrite=True)
+    write_bytes(path, "".join(f"{line}\n" for line in lines).encode(), overwrite=True)
 
 
 def _result_of(row: dict[str, Any]) -> str | None:

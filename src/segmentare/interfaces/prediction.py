@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageColor, ImageOps
 
+from segmentare.atomic import write_bytes
 from segmentare.datasets.images import read_image
 from segmentare.errors import MissingPackageError
 from segmentare.geometry import Image
@@ -173,10 +174,10 @@ class Prediction(Found):
             case ".jpg" | ".jpeg":
                 files.write_overlay(path, np.asarray(self.overlay()), overwrite=overwrite)
             case ".csv":
-                files.write_bytes(path, self._table.encode(), overwrite=overwrite)
+                write_bytes(path, self._table.encode(), overwrite=overwrite)
             case ".json":
                 data = json.dumps(self.to_coco()).encode()
-                files.write_bytes(path, data, overwrite=overwrite)
+                write_bytes(path, data, overwrite=overwrite)
             case _:
                 # the files of this task all have the colors of their categories
                 colored = {"overwrite": overwrite, "palette": self.task.name == "panoptic"}

@@ -6,7 +6,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from segmentare.checkpoint import load_description, write_json
+from segmentare.atomic import write_json
+from segmentare.checkpoint import load_description
 from segmentare.datasets import KEYPOINT_TASKS
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.evaluation import Evaluation, image_score, score

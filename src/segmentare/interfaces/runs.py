@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from segmentare.checkpoint import load_description, write_json
+from segmentare.atomic import write_json
+from segmentare.checkpoint import load_description
 from segmentare.datasets.fingerprints import Fingerprint, near_duplicates
 from segmentare.errors import ModelError
 from segmentare.shipped import seen_by_start

@@ -14,8 +14,9 @@ from types import FrameType
 from typing import Any
 
 from segmentare.annotations import Sample
+from segmentare.atomic import write_json
 from segmentare.batches import Batches, prepare
-from segmentare.checkpoint import MODEL, WEIGHTS, save_model, write_json
+from segmentare.checkpoint import MODEL, WEIGHTS, save_model
 from segmentare.datasets.as_people import one_sided
 from segmentare.datasets.base import Dataset, Record
 from segmentare.datasets.files import FileDataset
@@ -46,7 +47,7 @@ from segmentare.wishes import Wishes
 PLAN, RUN = "plan.json", "run.json"
 _FEWEST, _LOOKED_AT = 20, 200  # images that the plan looks at
 _VALIDATED = 0.05  # share of the budget that a validation may take
-_TUNED, _SCORED_AS = 1.5, 3.0  # times of an image in validation that tuning and scoring it take
+_TUNED, _SCORED_AS = 1.5, 6.0  # times of an image in validation that tuning and scoring it take
 _SCORED = ("scores.json", "report.html")  # what is written when a run is scored
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from segmentare.atomic import write_bytes
 from segmentare.datasets import openpose
 from segmentare.datasets.as_skeleton import in_skeleton
 from segmentare.geometry import Image
@@ -84,7 +85,7 @@ class PoseWriter:
         found = prediction.numbered
         text = openpose.to_json(found, self._layout)
         listed = with_ending(target, openpose.SUFFIX)
-        files.write_bytes(listed, text.encode(), overwrite=overwrite)
+        write_bytes(listed, text.encode(), overwrite=overwrite)
         write_pictures(target, prediction, self.outputs, self._backdrop)
         height, width = found.size
         row = {"image": path.name, "width": width, "height": height}

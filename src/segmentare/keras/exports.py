@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from segmentare.checkpoint import Arrays
 from segmentare.errors import ModelError
 from segmentare.frameworks import hushed
 from segmentare.geometry import Image
@@ -22,13 +21,7 @@ from segmentare.keras.layers import Tensor
 from segmentare.keras.serving import CONTENT, Served
 from segmentare.models import finite
 from segmentare.prediction.predictor import Predictor, Reading
-from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import task_from_dict
 from segmentare.tasks.base import Head, Maps
-
-EXPORT = "export"  #: entry of `model.json` that only exports have
-
-Arrays = dict[str, NDArray[Any]]
 
 
 def write_savedmodel(found: Restored, folder: Path) -> tuple[str, ...]:
@@ -151,6 +144,7 @@ class Server:
 
     def __init__(self, predictor: Predictor[Any], folder: Path, stride: int) -> None:
         self.task = predictor.task
+        self.computed = "tensorflow serving_default"
         self._predictor, self._stride = predictor, stride
         self._serve = open_serving(folder)
 
@@ -168,57 +162,3 @@ class Server:
     def decode(self, reading: Reading) -> Any:  # noqa: ANN401  any annotation
         """Return what a reading shows."""
         return self._predictor.decode(reading)
-
-
-def load_export(folder: Path, description: Mapping[str, Any], *, flips: bool) -> Predictor[Any]:
-    """Load a folder of `segmentare export`, ready to predict.
-
-    Args:
-        folder: The export.
-        description: Its `model.json`, read.
-        flips: Average over four mirrors of the image.
-
-    Raises:
-        ModelError: It is damaged, or its format is none of TensorFlow's.
-    """
-    try:
-        said = description[EXPORT]
-        sums = {str(name): str(content) for name, content in said["files"].items()}
-        task, format_ = task_from_dict(description["task"]), str(said["format"])
-        preprocessing = Preprocessing.from_dict(description["preprocessing"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"model.json in {str(folder)!r} must describe task, preprocessing and export; "
-            f"{error} is missing or wrong. Copy the folder again, or export the model again."
-        ) from error
-    _verify(folder, sums)
-    if format_ == "savedmodel":
-        maps_of = open_savedmodel(folder, task.heads)
-    else:
-        raise ModelError(
-            f"TensorFlow opens exports to savedmodel; {str(folder)!r} is one to "
-            f"{format_!r}. Predict with the runtime that it was made for."
-        )
-    return Predictor(maps_of, task, preprocessing, flips)
-
-
-def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _verify(folder: Path, sums: Mapping[str, str]) -> None:
-    """Stop unless files are those that were written: damaged weights answer without a complaint."""
-    for name, content in sums.items():
-        path = folder / name
-        if not path.is_file():
-            raise ModelError(
-                f"An exported folder must hold {name!r}; {str(folder)!r} does not. "
-                "Copy the folder again, or export the model again."
-            )
-        if checksum(path) != content:
-            raise ModelError(
-                f"{str(path)!r} must have the checksum that model.json names; it is damaged or of "
-                "another export. Copy the folder again, or export the model again."
-            )

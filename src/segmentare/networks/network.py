@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from segmentare.architecture import HEATMAP_PRIOR, NetworkSpec, check_spec
+from segmentare.architecture import HEATMAP_PRIOR, LITE_FACTORS, NetworkSpec, check_spec
 from segmentare.networks.backbone import BackboneEncoder
 from segmentare.networks.decoders import Decoder, SegNetDecoder, UNetDecoder
+from segmentare.networks.efficientnet_lite import LiteEncoder
 from segmentare.networks.encoders import (
     Encoder,
     ResidualEncoder,
@@ -121,6 +122,8 @@ def build_encoder(spec: NetworkSpec) -> Encoder:
         encoder = UNetEncoder(spec.channels, spec.width, spec.depth)
     elif spec.encoder == "vgg":
         encoder = VGG16Encoder(spec.channels, spec.width, spec.depth)
+    elif spec.encoder in LITE_FACTORS:
+        encoder = LiteEncoder(spec)
     else:
         encoder = ResidualEncoder(spec.channels, spec.width, spec.depth, spec.blocks, spec.detail)
     initialize(encoder)

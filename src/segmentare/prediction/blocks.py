@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.checkpoint import write_bytes, write_json
+from segmentare.atomic import write_bytes, write_json
 from segmentare.datasets.tiff_windows import Range
 from segmentare.geometry import Image, Size
 from segmentare.prediction.preprocessing import Frame

@@ -6,7 +6,6 @@ Every file is complete or absent: it is written under a temporary name and then 
 from __future__ import annotations
 
 import io
-import uuid
 import zlib
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from segmentare.annotations import (
     foreground_ids,
     is_binary,
 )
+from segmentare.atomic import write_bytes
 from segmentare.prediction.measures import compact, instances, majority
 
 UNLABELED_COLOR = (224, 224, 192)  #: in palette files; Pascal VOC's color of its void label
@@ -175,25 +175,6 @@ def _count(
             mean = float(scores[own - 1].mean()) if scores is not None and own.size else None
             found[categories[index].name] |= {"objects": int(own.size), "mean_score": mean}
     return {"objects": int(ids.size)}
-
-
-def write_bytes(path: Path, data: bytes, *, overwrite: bool = False) -> None:
-    """Write a whole file or none.
-
-    Raises:
-        FileExistsError: The file exists and `overwrite` is not set.
-        OSError: The disk is full, or the folder cannot be written to; nothing is left behind.
-    """
-    if not overwrite and path.exists():
-        raise FileExistsError(
-            f"'{path}' exists already. Remove it, choose another folder, or allow overwriting."
-        )
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")  # a long name has no room for more
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _encoded(picture: Pillow.Image, kind: str, **options: int | str) -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from segmentare.prediction import files
+from segmentare.atomic import write_bytes
 
 RESULTS = "coco_results.json"
 IMAGES = "coco_images.json"  #: which image has which number in `RESULTS`, and the categories
@@ -124,12 +124,12 @@ def read_earlier(
 def write_json(path: Path, data: Any) -> None:  # noqa: ANN401  any JSON value
     """Write data as JSON on one line; the file is replaced whole."""
     text = json.dumps(data, separators=(",", ":"))
-    files.write_bytes(path, text.encode(), overwrite=True)
+    write_bytes(path, text.encode(), overwrite=True)
 
 
 def write_table(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Write rows as CSV; the file is replaced whole."""
-    files.write_bytes(path, table_text(rows, columns).encode(), overwrite=True)
+    write_bytes(path, table_text(rows, columns).encode(), overwrite=True)
 
 
 def table_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:

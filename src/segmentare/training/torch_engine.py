@@ -81,8 +81,8 @@ class TorchEngine:
     ) -> tuple[float, float]:
         """Time a few steps of a copy."""
         device = _device()
-        trial: nn.Module = copy.deepcopy(self.network).to(device).train()
-        optimizer = torch.optim.AdamW(trial.parameters(), lr=1e-4)
+        trial = learning(copy.deepcopy(self.network).to(device), plan)
+        optimizer = torch.optim.AdamW((p for p in trial.parameters() if p.requires_grad), lr=1e-4)
 
         def once(number: int, images: int) -> float:
             arrays, encoded = replace(batches, batch=images)[number]
@@ -119,12 +119,14 @@ class TorchEngine:
         # Now, for average and optimizer follow the tensors that are there when they are made.
         self._fabric.to_device(self.network)
         self._average = copy.deepcopy(self.network).eval().requires_grad_(requires_grad=False)
+        learning(self.network, plan)
         self._optimizer = _optimizer(self.network, plan)
         self._ema = Ema(self.network)
         if is_shared() and self._fabric.device.type == "cuda":  # in place; there is none for CPUs
             nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
         self._wrapped, self._stepper = self._fabric.setup(self.network, self._optimizer)
         self._wrapped.train()
+        learning(self.network, plan)  # some parts of it are not trained
 
     def load(self, batch: Batch) -> Loaded:
         """Make tensors of the arrays, without a copy where there is no GPU."""
@@ -196,6 +198,18 @@ class TorchEngine:
         self._optimizer.load_state_dict({"state": numbered, "param_groups": groups})
 
 
+def learning(network: Network, plan: Plan) -> Network:
+    """Let a network learn what the plan lets it learn; returns it, changed in place."""
+    network.train()
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(not plan.is_frozen(name))
+    for name, layer in network.named_modules():
+        fixed = plan.fixed_statistics and plan.is_started(f"{name}.")
+        if fixed and isinstance(layer, nn.BatchNorm2d):
+            layer.eval()
+    return network
+
+
 class Ema:
     """An exponential moving average of a network's weights and of its running statistics."""
 
@@ -234,18 +248,20 @@ def to_tensor(images: NDArray[Any], *, channels_last: bool) -> Tensor:
 
 def _optimizer(network: Network, plan: Plan) -> torch.optim.Optimizer:
     """Return AdamW: no decay on norms and biases, a lower rate for a pretrained encoder."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[bool, bool, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        key = (parameter.ndim > 1, name.startswith("encoder.") and bool(plan.start))
-        groups.setdefault(key, []).append(parameter)
+        if parameter.requires_grad:
+            started = name.startswith("encoder.") and bool(plan.start)
+            key = (parameter.ndim > 1, started, plan.factor(name))
+            groups.setdefault(key, []).append(parameter)
     return torch.optim.AdamW(
         [
             {
                 "params": parameters,
                 "weight_decay": plan.weight_decay if decays else 0.0,
-                "factor": plan.encoder_rate if started else 1.0,
+                "factor": factor,
             }
-            for (decays, started), parameters in groups.items()
+            for (decays, _, factor), parameters in groups.items()
         ],
         lr=plan.learning_rate,
         fused=True,
