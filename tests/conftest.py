@@ -80,7 +80,7 @@ def refused(run_cli):
         assert output == ""
         assert errors.startswith("Error: ")
         assert errors.count("\n") == 1
-        assert errors.endswith((".\n", ".'\n", "]'\n"))  # the last is a package to install
+        assert errors.endswith((".\n", ".'\n", "]'\n", "'?\n"))  # the last is a package to install
         assert "Traceback" not in errors
         return errors.removeprefix("Error: ").strip()
 

@@ -39,6 +39,11 @@ def save_model(folder: Path, description: Mapping[str, Any], arrays: Arrays) -> 
     folder.mkdir(parents=True, exist_ok=True)
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     write_bytes(folder / WEIGHTS, save(contiguous))
+    save_description(folder, description)
+
+
+def save_description(folder: Path, description: Mapping[str, Any]) -> None:
+    """Write `model.json` alone, for the weights that are there; `format` is added."""
     write_json(folder / MODEL, {"format": FORMAT, **description})
 
 

@@ -8,8 +8,9 @@ the first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,10 @@ from numpy.typing import NDArray
 from segmentare.geometry import Image, Size
 
 Ring = NDArray[np.float64]
+
+_FAR = 1e9  # pixels from the image at which no polygon has a point
+_AT_ONCE = 2**21  # crossings of edges and rows that are computed at once: about 200 MB
+_LONGEST = 10**7  # crossings of all polygons of an object: seconds, and a gigabyte at most
 
 
 @dataclass(frozen=True)
@@ -111,43 +116,112 @@ def fill(rings: Sequence[Ring], size: Size) -> NDArray[np.bool_]:
 
     What lies outside the image is cut off. COCO's own rule differs for centers that lie next to a
     ring, by less than a pixel, and not at all for rings of pixel edges.
+
+    Raises:
+        ValueError: A point is not a number, or the rings are too long.
+    """
+    toggles = np.zeros((size[0], size[1] + 1), np.int32)
+    for edges in _edges(rings, size).parts():
+        _, row, column = edges.crossings()
+        np.add.at(toggles, (row, column), 1)
+    filled: NDArray[np.bool_] = np.cumsum(toggles, axis=1, out=toggles)[:, :-1] % 2 == 1
+    return filled
+
+
+def fill_union(rings: Sequence[Ring], size: Size) -> NDArray[np.bool_]:
+    """Return the pixels within at least one ring, each of them filled by itself.
+
+    Raises:
+        ValueError: As `fill`.
+    """
+    filled = np.zeros(size, bool)
+    edges = _edges(rings, size)
+    if not len(edges.count):
+        return filled
+    top, bottom = int(edges.first.min()), int((edges.first + edges.count).max())
+    x = np.stack([edges.upper[:, 0], edges.lower[:, 0]]).clip(0, size[1])
+    left, right = int(np.floor(x.min())), int(np.ceil(x.max()))
+    depth = np.zeros((bottom - top, right - left + 1), np.int32)
+    for part in edges.parts(whole=True):
+        owner, row, column = part.crossings()
+        order = np.lexsort((column, row, owner))  # a ring's first crossing of a row enters it, ...
+        row, column = row[order] - top, column[order] - left
+        np.add.at(depth, (row[::2], column[::2]), 1)
+        np.add.at(depth, (row[1::2], column[1::2]), -1)
+    filled[top:bottom, left:right] = np.cumsum(depth, axis=1, out=depth)[:, :-1] > 0
+    return filled
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """Edges of rings that cross the middle of rows of an image, from their upper ends down.
+
+    Attributes:
+        upper: (x, y), shape (E, 2).
+        lower: The same.
+        owner: Which ring each is of, ascending, shape (E,).
+        first: First row whose middle it crosses, shape (E,).
+        count: How many rows it crosses, 1 or more, shape (E,).
+        width: Of the image.
+    """
+
+    upper: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    owner: NDArray[np.int64]
+    first: NDArray[np.int64]
+    count: NDArray[np.int64]
+    width: int
+
+    def parts(self, *, whole: bool = False) -> Iterator[_Edges]:
+        """Yield parts of few crossings each; with `whole` no ring is torn apart."""
+        piece = np.cumsum(self.count) // _AT_ONCE
+        if whole:  # what its first edge is in
+            starts = np.flatnonzero(np.diff(self.owner, prepend=-1))
+            piece = np.repeat(piece[starts], np.diff(starts, append=len(piece)))
+        borders = [*np.flatnonzero(np.diff(piece, prepend=-1)).tolist(), len(piece)]
+        for a, b in pairwise(borders):
+            yield self.take(slice(a, b))
+
+    def take(self, chosen: slice | NDArray[np.intp]) -> _Edges:
+        """Return some of the edges."""
+        upper, lower, owner = self.upper[chosen], self.lower[chosen], self.owner[chosen]
+        return _Edges(upper, lower, owner, self.first[chosen], self.count[chosen], self.width)
+
+    def crossings(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return ring, row and first column right of every crossing of the middle of a row."""
+        upper, lower, count = self.upper, self.lower, self.count
+        edge = np.repeat(np.arange(len(upper)), count)
+        row = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count - self.first, count)
+        tall = (lower - upper)[edge, 1]
+        share = (row + 0.5 - upper[edge, 1]) / np.where(tall > 0, tall, 1)
+        x = upper[edge, 0] + share * (lower - upper)[edge, 0]
+        column = np.ceil(x - 0.5).clip(0, self.width).astype(np.int64)
+        return self.owner[edge], row, column
+
+
+def _edges(rings: Sequence[Ring], size: Size) -> _Edges:
+    """Return the edges of rings.
+
+    Raises:
+        ValueError: A point is not a number or far away, or the edges cross too many rows.
     """
     height, width = size
-    toggles = np.zeros((height, width + 1), np.int64)
     points = np.concatenate([np.zeros((0, 2)), *rings])
+    if not (np.abs(points) < _FAR).all():
+        raise ValueError(f"must have points that are numbers below {_FAR:,.0f}")
     ends = np.concatenate([np.zeros((0, 2)), *(part for r in rings for part in (r[1:], r[:1]))])
     flipped = (points[:, 1] > ends[:, 1])[:, None]
     upper, lower = np.where(flipped, ends, points), np.where(flipped, points, ends)
     first = np.ceil(upper[:, 1] - 0.5).clip(0, height).astype(np.int64)
     count = np.ceil(lower[:, 1] - 0.5).clip(0, height).astype(np.int64) - first
-    edge = np.repeat(np.arange(len(points)), count)
-    row = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count - first, count)
-    tall = (lower - upper)[edge, 1]
-    share = (row + 0.5 - upper[edge, 1]) / np.where(tall > 0, tall, 1)
-    x = upper[edge, 0] + share * (lower - upper)[edge, 0]
-    column = np.ceil(x - 0.5).clip(0, width).astype(np.int64)
-    np.add.at(toggles, (row, column), 1)
-    filled: NDArray[np.bool_] = np.cumsum(toggles, axis=1)[:, :width] % 2 == 1
-    return filled
-
-
-def fill_union(rings: Sequence[Ring], size: Size) -> NDArray[np.bool_]:
-    """Return the pixels within at least one ring, each of them filled by itself."""
-    filled = np.zeros(size, bool)
-    low = np.array([np.floor(ring.min(axis=0)) for ring in rings]).reshape(-1, 2)
-    high = np.array([np.ceil(ring.max(axis=0)) for ring in rings]).reshape(-1, 2)
-    overlap = ((low[:, None] < high[None]) & (high[:, None] > low[None])).all(axis=2)
-    alone = overlap.sum(axis=1) <= 1  # such rings can be filled at once
-    groups = [np.flatnonzero(alone), *np.flatnonzero(~alone)[:, None]]
-    for group in groups:
-        if not len(group):
-            continue
-        x0, y0 = low[group].min(axis=0).clip(0, size[::-1]).astype(int).tolist()
-        x1, y1 = high[group].max(axis=0).clip(0, size[::-1]).astype(int).tolist()
-        if x1 > x0 and y1 > y0:
-            moved = [rings[i] - np.array((x0, y0)) for i in group]
-            filled[y0:y1, x0:x1] |= fill(moved, (y1 - y0, x1 - x0))
-    return filled
+    total = int(count.sum())
+    if total > _LONGEST:
+        raise ValueError(
+            f"must cross the rows of its image at most {_LONGEST:,} times; "
+            f"it does so {total:,} times"
+        )
+    owner = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    return _Edges(upper, lower, owner, first, count, width).take(np.flatnonzero(count))
 
 
 def joined(outline: Outline) -> Ring:

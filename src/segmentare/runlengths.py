@@ -9,11 +9,10 @@ https://github.com/cocodataset/cocoapi, for the order of the pixels and the comp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,18 +41,33 @@ class RLE:
         return f"RLE({self.area} of {height} x {width} pixels in {len(self.counts) // 2} runs)"
 
     @classmethod
-    def of(cls, counts: Sequence[int], size: Size) -> Self:
+    def of(cls, counts: Any, size: Size) -> Self:  # noqa: ANN401  from a file
         """Return the mask of foreign counts, which may hold empty runs.
 
+        Everything is checked in Python's own whole numbers, which have no end to wrap around at.
+
+        Args:
+            counts: As a file has them: whole numbers, one would hope.
+            size: Height and width.
+
         Raises:
-            ValueError: A count is negative, or they do not sum up to the number of pixels.
+            ValueError: They are not a list of whole numbers, one is negative, or they do not sum
+                up to the number of pixels.
         """
-        lengths = np.asarray(counts, np.int64)
-        if int(lengths.min(initial=0)) < 0 or int(lengths.sum()) != size[0] * size[1]:
+        if not isinstance(counts, list | tuple):
+            message = f"run lengths must be a list of numbers or a text; got {_shown(counts)}"
+            raise ValueError(message)  # noqa: TRY004  what a file holds is a value
+        if any(type(n) is not int for n in counts):
+            counts = [int(n) if isinstance(n, float) and n.is_integer() else n for n in counts]
+            if strange := [n for n in counts if type(n) is not int]:
+                raise ValueError(f"run lengths must be whole numbers; one is {_shown(strange[0])}")
+        total, pixels = sum(counts), size[0] * size[1]
+        if min(counts, default=0) < 0 or total != pixels:
             raise ValueError(
                 f"run lengths must sum up to {size[0]} x {size[1]} pixels (height x width), "
-                f"{size[0] * size[1]}, without negative ones; they sum up to {int(lengths.sum())}"
+                f"{pixels}, without negative ones; they sum up to {_shown(total)}"
             )
+        lengths = np.array(counts, np.int64)
         if int(lengths[1:].min(initial=1)) > 0:
             return cls(tuple(lengths.tolist()), size)
         return cls.from_mask(_decode(lengths, size))
@@ -83,7 +97,8 @@ class RLE:
         Raises:
             ValueError: A character cannot stand there, or the runs do not fit the size.
         """
-        codes = np.frombuffer(text.encode("ascii", "replace"), np.uint8).astype(np.int64) - _FIRST
+        characters = text.encode("utf-32-le", "surrogatepass")
+        codes = np.frombuffer(characters, np.uint32).astype(np.int64) - _FIRST
         wrong = (codes < 0) | (codes > 63)
         if wrong.any() or (codes.size and codes[-1] & 32):
             place = int(np.argmax(wrong)) if wrong.any() else codes.size - 1
@@ -91,7 +106,14 @@ class RLE:
                 f"compressed run lengths must be whole numbers in the characters '0' to 'o'; "
                 f"character {place} is {text[place]!r}"
             )
-        return cls.of(_undo_differences(_numbers(codes)).tolist(), size)
+        numbers = _numbers(codes)
+        most = int(np.abs(numbers).max(initial=0))
+        if most > size[0] * size[1]:  # before sums of such numbers wrap around
+            raise ValueError(
+                f"compressed run lengths must be at most {size[0]} x {size[1]} pixels (height x "
+                f"width); one is {most}"
+            )
+        return cls.of(_undo_differences(numbers).tolist(), size)
 
     def to_text(self) -> str:
         """Return COCO's compressed text."""
@@ -146,6 +168,14 @@ def objects_of(labels: NDArray[np.int32]) -> dict[int, RLE]:
         for a, b in pairwise(borders)
         if a < b
     }
+
+
+def _shown(value: object) -> str:
+    """Return what a file holds in a few words, whatever it is."""
+    if isinstance(value, int) and abs(value) >= 10**20:
+        return "a number of more than 20 digits"
+    plain = value is None or isinstance(value, int | float)
+    return repr(value) if plain else f"a {type(value).__name__}"
 
 
 def _decode(counts: NDArray[np.int64], size: Size) -> NDArray[np.bool_]:

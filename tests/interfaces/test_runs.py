@@ -6,10 +6,12 @@ import os
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import TRAIN, contents
 
 from segmentare import geometry
+from segmentare.checkpoint import load_model
 from segmentare.datasets.fingerprints import fingerprint
 from segmentare.datasets.synthetic import draw_lesion
 from segmentare.interfaces.runs import Seen
@@ -123,6 +125,29 @@ def test_ctrl_c_while_the_decode_is_tuned_still_writes_the_model(
     assert code == 0, errors
     assert (tmp_path / "run" / "report.html").is_file()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_tuning_that_fails_loses_nothing(run_cli, monkeypatch, drawn, tmp_path):
+    run = tmp_path / "run"
+
+    def fail(*_):
+        raise IndexError("what nobody thought of")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("segmentare.interfaces.training.tune", fail)
+        with pytest.raises(IndexError):
+            run_cli("train", drawn, "--out", run, *TRAIN)
+    before, weights = load_model(run)
+    assert (run / "training_state.safetensors").is_file()
+    code, _, errors = run_cli("predict", run, drawn / "images", "--out", tmp_path / "masks")
+    assert code == 0, errors
+    code, _, errors = run_cli("train", drawn, "--out", run, "--resume", "--quiet")
+    assert code == 0, errors
+    after, same = load_model(run)
+    assert all(np.array_equal(weights[name], same[name]) for name in weights)
+    assert after["training"]["steps"] == before["training"]["steps"] > 0
+    assert (run / "report.html").is_file()
+    assert not (run / "training_state.safetensors").exists()
 
 
 def test_the_result_as_json(run_cli, drawn, tmp_path):

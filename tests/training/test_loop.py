@@ -327,6 +327,23 @@ def test_a_killed_run_with_a_budget_goes_on_with_its_schedule(tmp_path):
     assert events[-1].learning_rate < 0.05 * resumed.plan.learning_rate
 
 
+@pytest.mark.parametrize("stop", [False, True])
+def test_the_end_of_a_budget_can_be_resumed(tmp_path, stop):
+    """Whatever fails after the last step, tuning for example, can be done once more."""
+    run = training(tmp_path, by_chance, budget=0.5, steps=9)
+    for _ in run.run():
+        run.stop = stop
+    resumed = training(tmp_path, by_chance, budget=0.5, steps=9)
+    rest = list(resumed.run(resume=True))
+    if stop:
+        assert resumed.step > run.step
+    else:
+        assert rest == []
+        assert resumed.step == run.step
+        assert same(resumed.best, run.best)
+        assert resumed.best_score == run.best_score
+
+
 def test_facts_of_the_state_are_json(tmp_path):
     with pytest.raises(KilledError):
         list(watch(training(tmp_path, by_chance), 7, die).run())

@@ -6,7 +6,6 @@ https://cocodataset.org/#format-data.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -155,7 +154,8 @@ def _wrong_runs(segmentation: Mapping[str, Any], size: tuple[Any, Any]) -> str:
 
 
 def _is_number(value: Any) -> bool:  # noqa: ANN401  from a JSON file
-    return isinstance(value, int | float) and math.isfinite(value)
+    """Tell whether a value is a number that a polygon may have; whole ones may have any length."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
 
 
 def _read(record: Record, source: _Source, ids: Mapping[int, int], size: Size) -> Instances:
@@ -184,11 +184,19 @@ def read_segmentation(segmentation: Any, size: Size) -> RLE:  # noqa: ANN401  fr
     """Return the mask of a COCO segmentation: polygons, run lengths, or compressed ones.
 
     Raises:
-        ValueError: The run lengths do not fit the size.
+        ValueError: It is none of these, or does not fit the size.
     """
     if isinstance(segmentation, list):
+        wrong = next(filter(None, map(_wrong_polygon, segmentation)), "")
+        if wrong:
+            raise ValueError(f"it {wrong.rstrip('.')}")
         rings = [np.array(polygon, np.float64).reshape(-1, 2) for polygon in segmentation]
-        return RLE.from_mask(fill_union(rings, size))
+        try:
+            return RLE.from_mask(fill_union(rings, size))
+        except ValueError as error:
+            raise ValueError(f"it {error}") from error
+    if not isinstance(segmentation, dict) or "counts" not in segmentation:
+        raise ValueError("a segmentation must be a list of polygons, or run lengths with 'counts'")
     counts = segmentation["counts"]
     if isinstance(counts, str):
         return RLE.from_text(counts, size)

@@ -209,10 +209,16 @@ def _ignored(entry: Entry, size: Size) -> NDArray[np.bool_] | None:
     columns, rows = entry.get("ignore_regions_x"), entry.get("ignore_regions_y")
     if not columns or not rows:
         return None
-    rings = [
-        np.array(xy, np.float64).T for xy in zip(columns, rows, strict=False) if len(xy[0]) > 2
-    ]
-    return fill_union(rings, size) if rings else None
+    try:
+        rings = [
+            np.array(xy, np.float64).T for xy in zip(columns, rows, strict=True) if len(xy[0]) > 2
+        ]
+        return fill_union(rings, size) if rings else None
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DatasetError(
+            f"The regions of '{entry['file_name']}' that are left out (ignore_regions_x and _y) "
+            f"must be lists of lists of numbers of the same lengths; {error}. Correct them."
+        ) from error
 
 
 def _kind_of(file: CocoFile, hint: Skeleton | None) -> Kind | None:

@@ -31,7 +31,7 @@ from segmentare.datasets.pictures import open_picture
 from segmentare.errors import DatasetError
 from segmentare.geometry import Size
 from segmentare.objects import Instances
-from segmentare.outlines import fill
+from segmentare.outlines import fill_union
 from segmentare.runlengths import RLE
 
 _SKIPPED = {"point", "line", "linestrip", "points"}  # shapes without an area
@@ -105,7 +105,7 @@ def _wrong(path: Path, data: Mapping[str, Any]) -> str:
         kind, points = _kind(shape), shape["points"]
         try:
             shaped = np.array(points, np.float64).reshape(-1, 2)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return f"Shape {number} of '{path.name}' must have points [x, y]; got {points!r:.60}."
         if kind not in _SKIPPED and kind not in _LEAST:
             return f"Shape {number} of '{path.name}' is a '{kind}', which is not known; outline it."
@@ -130,19 +130,27 @@ def _read(
     if said != size:
         source = f"'{(record.mask or record.image).name}'"
         raise DatasetError(misfit(record.image.name, source, said, size))
-    found: dict[object, tuple[NDArray[np.bool_], int, bool]] = {}
+    found: dict[object, tuple[RLE, int, bool]] = {}
     for number, shape in enumerate(data["shapes"]):
         label = str(shape["label"])
         if _kind(shape) in _SKIPPED or label.lower() in _BACKGROUND:
             continue
         group = shape.get("group_id")  # shapes of one group are the parts of one object
         key = number if group is None else (label, group)
-        mask = _mask_of(record, shape, size)
+        try:
+            mask = _mask_of(record, shape, size)
+        except DatasetError:
+            raise
+        except ValueError as error:
+            name = (record.mask or record.image).name
+            raise DatasetError(
+                f"Shape {number + 1} ('{label}') of '{name}' {error}. Redraw it."
+            ) from error
         if key in found:
-            mask = mask | found[key][0]
-        found[key] = (mask, order.get(label, 1), label.lower() in _IGNORED)
+            mask = mask | found[key][0].to_mask()
+        found[key] = (RLE.from_mask(mask), order.get(label, 1), label.lower() in _IGNORED)
     return Instances(
-        tuple(RLE.from_mask(mask) for mask, _, _ in found.values()),
+        tuple(mask for mask, _, _ in found.values()),
         tuple(kind for _, kind, _ in found.values()),
         crowd=tuple(crowd for _, _, crowd in found.values()),
         size=size,
@@ -161,7 +169,7 @@ def _mask_of(record: Record, shape: Mapping[str, Any], size: Size) -> NDArray[np
     elif kind == "circle":
         radius = float(np.hypot(*(points[1] - points[0])))
         points = points[0] + radius * np.stack([np.cos(_ROUND), np.sin(_ROUND)], axis=1)
-    return fill([points], size)
+    return fill_union([points], size)
 
 
 def _stored_mask(

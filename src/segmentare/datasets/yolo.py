@@ -134,10 +134,11 @@ def _read(record: Record, order: Mapping[int, int], size: Size) -> Instances:
             continue
         try:
             kind, ring = _ring(words, order)
+            mask = fill_union([ring * (size[1], size[0])], size)
         except ValueError as error:
             name = record.mask.name if record.mask is not None else record.name
             raise DatasetError(f"Line {number} of '{name}' {error}") from error
-        masks.append(RLE.from_mask(fill_union([ring * (size[1], size[0])], size)))
+        masks.append(RLE.from_mask(mask))
         kinds.append(order[kind])
     return Instances(tuple(masks), tuple(kinds), size=size)
 

@@ -100,6 +100,19 @@ def find_exporter(name: str) -> Exporter:
     return found
 
 
+def refuse_export(model: Model) -> None:
+    """Stop unless a model is what a training left.
+
+    Raises:
+        ModelError: It is an export already.
+    """
+    if model.exported is not None:
+        raise ModelError(
+            f"{str(model.folder)!r} must be what `segmentare train` left; it is an export to "
+            f"{model.format} already. Export the folder of the training."
+        )
+
+
 def export(
     model: Model, to: str, folder: Path, *, flips: bool = False, int8: bool = False
 ) -> Model:
@@ -120,11 +133,7 @@ def export(
         MissingPackageError: A package that the format needs is not installed.
         ValueError: There is no such format.
     """
-    if model.exported is not None:
-        raise ModelError(
-            f"{str(model.folder)!r} must be what `segmentare train` left; it is an export to "
-            f"{model.format} already. Export the folder of the training."
-        )
+    refuse_export(model)
     exporter = find_exporter(to)
     folder.mkdir(parents=True, exist_ok=True)
     write = importlib.import_module(exporter.module).write

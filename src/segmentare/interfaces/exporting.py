@@ -14,7 +14,7 @@ from segmentare.engines.parity import LOSS, Parity, compare, measure, plain
 from segmentare.engines.trial import first_batch
 from segmentare.errors import MissingPackageError, ModelError
 from segmentare.exporters import export as write_export
-from segmentare.exporters import find_exporter
+from segmentare.exporters import find_exporter, refuse_export
 from segmentare.frameworks import FRAMEWORKS, choose_framework
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.example_images import Examples, examples_from
@@ -139,6 +139,7 @@ def export(
     """
     options, display = options or ExportOptions(), display or Display(quiet=True)
     model, exporter = read_model(run), find_exporter(to)
+    refuse_export(model)
     calibrated = options.int8 and not exporter.int8
     if calibrated:
         _check_calibration(to, options.data)

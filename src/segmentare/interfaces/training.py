@@ -16,7 +16,7 @@ from typing import Any
 from segmentare.annotations import Sample
 from segmentare.atomic import write_json
 from segmentare.batches import Batches, prepare
-from segmentare.checkpoint import MODEL, WEIGHTS, save_model
+from segmentare.checkpoint import MODEL, WEIGHTS, save_description, save_model
 from segmentare.datasets.as_people import one_sided
 from segmentare.datasets.base import Dataset, Record
 from segmentare.datasets.files import FileDataset
@@ -36,7 +36,7 @@ from segmentare.plan import Plan
 from segmentare.planning import TRIAL_SHARE, USUAL_SPEED, make_plan, time_plan
 from segmentare.poses import Skeleton
 from segmentare.prediction.predictor import Predictor
-from segmentare.tasks import TASKS
+from segmentare.tasks import TASKS, Task
 from segmentare.training.loop import BEST, Training
 from segmentare.training.outcome import doubts, work_done
 from segmentare.training.processes import Processes
@@ -424,16 +424,35 @@ def _finish(
     *,
     stopped: bool,
 ) -> Trained:
-    """Tune the decode on the validation part and write the model."""
-    plan, task, out = training.plan, training.plan.task, training.folder
+    """Write the model, tune the decode on the validation part, and write what that changed.
+
+    The model is there before anything else is done with it, so that nothing can lose it. Until all
+    is done the state stays as well, so that `--resume` can do the rest.
+    """
+    plan, out = training.plan, training.folder
     maps_of = training.engine.maps_of(training.best, exact=True)
-    predictor = Predictor(maps_of, task, plan.preprocessing)
-    validation = None
+    predictor = Predictor(maps_of, plan.task, plan.preprocessing)
+    facts = _facts(training, dataset, parts, began, stopped=stopped)
+    score = training.best_score if val else None
+    save_model(out, _describe(plan, plan.task, score, facts), training.best)
     if val:
         limit = math.inf if plan.budget is None else max(5.0, 0.04 * plan.budget)
-        tuned, validation = tune(predictor, val, limit)
+        tuned, score = tune(predictor, val, limit)
         predictor = replace(predictor, task=tuned)
-    facts = {
+        facts = _facts(training, dataset, parts, began, stopped=stopped)
+    facts["warnings"] = doubts(training, predictor, val, score)
+    save_description(out, _describe(plan, predictor.task, score, facts))
+    write_json(out / RUN, facts)
+    for name in (STATE, BEST):
+        (out / name).unlink(missing_ok=True)
+    return Trained(out, predictor, dataset, parts, plan, facts)
+
+
+def _facts(
+    training: Training, dataset: Dataset, parts: Parts, began: float, *, stopped: bool
+) -> dict[str, Any]:
+    """Return where a model came from and how long it took, JSON-ready."""
+    return {
         "when": now(),
         "seconds": round(time.perf_counter() - began, 1),
         "interrupted": stopped,
@@ -441,7 +460,7 @@ def _finish(
         "peak_memory_gb": peak_memory_gb(),
         "processes": training.processes.count,
         **work_done(training),
-        "warnings": doubts(training, predictor, val, validation),
+        "warnings": [],
         "clock": {what: round(seconds, 2) for what, seconds in training.clock.items()},
         "data": {
             "folder": dataset.root.name,
@@ -450,16 +469,24 @@ def _finish(
             "images": {part: len(names) for part, names in parts.by_part().items()},
         },
     }
-    description = {
+
+
+def _describe(
+    plan: Plan, task: Task[Any], score: float | None, facts: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what `model.json` says of a model.
+
+    Args:
+        plan: How it was trained.
+        task: With the decode settings that it has now.
+        score: Headline score on the validation part; `None` where there is none.
+        facts: What `_facts` returned.
+    """
+    return {
         "segmentare": describe_machine().get("segmentare"),
-        "task": predictor.task.to_dict(),
+        "task": task.to_dict(),
         "network": plan.spec.to_dict(),
         "preprocessing": plan.preprocessing.to_dict(),
-        "validation": None if validation is None else {task.headline: validation},
+        "validation": None if score is None else {task.headline: score},
         "training": {"plan": plan.to_dict(), **facts},
     }
-    save_model(out, description, training.best)
-    write_json(out / RUN, facts)
-    for name in (STATE, BEST):
-        (out / name).unlink(missing_ok=True)
-    return Trained(out, predictor, dataset, parts, plan, facts)

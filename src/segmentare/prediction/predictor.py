@@ -17,6 +17,7 @@ from segmentare.geometry import Image, Size
 from segmentare.prediction import tiling
 from segmentare.prediction.preprocessing import STRIDE_MULTIPLE, Frame, Preprocessing
 from segmentare.tasks.base import Head, Maps, Task
+from segmentare.tasks.encodings import bounded
 
 BATCH_PIXELS = 512 * 512  #: pixels that are handed to the network at once, at least one tile
 
@@ -184,6 +185,8 @@ def _restore(maps: NDArray[np.float32], head: Head, frame: Frame) -> NDArray[np.
     rows, columns = (-(-side // stride) for side in frame.content)
     scale_y, scale_x = (frame.image[axis] / frame.content[axis] for axis in (0, 1))
     maps = maps[:, :rows, :columns]
+    if head.kind == "vectors":
+        maps = bounded(maps)
     if (stride * scale_y, stride * scale_x) != (1, 1):
         maps = _stretch(maps, (stride * scale_y, stride * scale_x), frame.image)
     if head.kind == "vectors":

@@ -124,6 +124,7 @@ class Body(Task[Poses]):
         places = np.flatnonzero(probability >= self.threshold)
         y, x = (values.astype(np.float32) for values in np.divmod(places, size[1]))
         offset = encodings.stretch(maps["offset"], stride).reshape(2, -1).take(places, axis=1)
+        offset = encodings.bounded(offset)
         votes = np.stack([x, y], axis=1) + offset.T * np.float32(self.unit)
         numbers = grouping.group(votes, places, points, size, self.least_area)
         count = max(len(points), int(numbers.max(initial=0)))

@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 from segmentare.geometry import Image
 
+_FARTHEST = np.float32(1e6)
+
 
 def subsample(labels: Image, stride: int) -> Image:
     """Return the label nearest to every cell's center, shape (ceil(H / s), ceil(W / s)).
@@ -44,6 +46,15 @@ def coverage(inside: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
     return shares
 
 
+def bounded(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return vectors within a million units, so that their squares stay finite numbers.
+
+    No activation bounds what a network answers there, and an untrained one may answer anything.
+    """
+    limited: NDArray[np.float32] = np.clip(np.nan_to_num(vectors), -_FARTHEST, _FARTHEST)
+    return limited
+
+
 def enlarge(maps: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
     """Repeat every cell of maps (C, h, w) `stride` times in both directions."""
     if stride == 1:
@@ -59,4 +70,5 @@ def stretch(maps: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
     if stride == 1:
         return maps
     size = maps.shape[2] * stride, maps.shape[1] * stride
-    return np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in maps])
+    planes = bounded(maps)
+    return np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in planes])

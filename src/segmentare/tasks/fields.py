@@ -15,6 +15,7 @@ import numpy as np
 from segmentare.geometry import Size
 from segmentare.poses import Keypoints, Poses
 from segmentare.tasks import joints
+from segmentare.tasks.encodings import bounded
 from segmentare.tasks.peaks import Floats, Indices, Peaks
 
 Limbs = Sequence[tuple[int, int]]
@@ -82,6 +83,7 @@ def link(fields: Floats, peaks: Peaks, limbs: Limbs, stride: int) -> Links:
     """Return the pairs of peaks between which the field (2L, h, w) runs from one to the other."""
     cells = (peaks.points - np.float32((stride - 1) / 2)) / np.float32(stride)
     points = np.clip(cells, 0, np.array(fields.shape[:0:-1], np.float32) - 1).astype(np.float32)
+    fields = bounded(fields)
     pairs = _likely(fields, points, peaks, limbs)
     dots = _line(fields, points, pairs)
     counted = dots > _ALONG

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segmentare.tasks.encodings import bounded
 from segmentare.tasks.grouping import Floats, Ids, Places, measure
 
 _STEPS = 4  # steps of one pixel, interpolated, before whole stretches are followed at once
@@ -192,7 +193,7 @@ def follow(flow: Floats, places: Places) -> Places:
     if not len(places):
         return places
     height, width = flow.shape[1:]
-    vectors = flow.reshape(2, -1).take(places, axis=1)
+    vectors = bounded(flow.reshape(2, -1).take(places, axis=1))
     length = np.sqrt(vectors[0] ** 2 + vectors[1] ** 2)
     typical = max(float(length.mean()), 1e-6)
     scale = 1 / np.maximum(length, np.float32(_FIRM * typical))

@@ -141,11 +141,14 @@ class Instance(Task[Segmentation]):
             ends = flows.follow(maps["flow"], places)
             numbers, count = flows.gather(ends, size, self.spacing)
             grouping.fill_gaps(numbers, places, size)
-            middle_y, middle_x = (
-                grouping.mean_of(values, numbers, count).take(numbers - 1)
+            (
+                middle_y,
+                middle_x,
+            ) = (  # number 0 has an entry of its own: there may be no center
+                np.append(np.float32(0), grouping.mean_of(values, numbers, count)).take(numbers)
                 for values in np.divmod(ends, size[1])
             )
-            right, down = maps["flow"].reshape(2, -1).take(places, axis=1)
+            right, down = encodings.bounded(maps["flow"].reshape(2, -1).take(places, axis=1))
             x, y = middle_x - x, middle_y - y
             length = np.sqrt((x * x + y * y) * (right * right + down * down))
             along = (x * right + y * down) / np.maximum(length, np.float32(1e-6))
@@ -153,7 +156,8 @@ class Instance(Task[Segmentation]):
             return numbers, np.clip(grouping.mean_of(aligned, numbers, count), 0, 1)
         center = maps["center"][0]
         points, heights = grouping.find_peaks(center, self.peak, self.spacing)
-        offset = maps["offset"].reshape(2, -1).take(places, axis=1) * np.float32(self.unit)
+        offset = encodings.bounded(maps["offset"].reshape(2, -1).take(places, axis=1))
+        offset *= np.float32(self.unit)
         votes = np.stack([x + offset[0], y + offset[1]], axis=1)
         numbers = grouping.group(votes, places, points, size, self.least_area)
         count = max(len(points), int(numbers.max(initial=0)))

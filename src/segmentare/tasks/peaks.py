@@ -13,6 +13,7 @@ Indices = NDArray[np.intp]
 
 _STEPS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24])  # cells at which a bump's fall is looked for
 _FALLEN = 0.75  # of a peak's height: where its shape is read
+_MOST = 1000  # peaks of one map: pairs of them are compared, which noise must not make endless
 _LEAST = 1e-6  # lower values have no logarithm worth using
 
 
@@ -45,7 +46,7 @@ class Peaks:
 
 
 def find(maps: Floats, least: float, spacing: int, stride: int) -> Peaks:
-    """Return the local maxima of maps (K, h, w).
+    """Return the local maxima of maps (K, h, w), of each map the 1,000 highest.
 
     Args:
         maps: One heatmap for each kind of point.
@@ -67,6 +68,9 @@ def find(maps: Floats, least: float, spacing: int, stride: int) -> Peaks:
     first = _first_of_equals(tops, rows, columns, reach)
     rows, columns = rows[first], columns[first]
     kinds, rows = np.divmod(rows, height + reach)
+    if np.bincount(kinds, minlength=1).max() > _MOST:
+        high = _highest(kinds, maps[kinds, rows, columns])
+        kinds, rows, columns = kinds[high], rows[high], columns[high]
     cells = np.stack([columns, rows], axis=1)
     fine = cells + _fractions(maps, kinds, cells)
     points = (fine * stride + (stride - 1) / 2).astype(np.float32)
@@ -83,6 +87,14 @@ def _first_of_equals(
         for right in range(-reach, reach + 1 if down else 0):
             first &= ~framed[rows + reach + down, columns + reach + right]
     return first
+
+
+def _highest(kinds: Indices, heights: Floats) -> Indices:
+    """Return the indices of the highest peaks of every kind, ascending."""
+    order = np.lexsort((-heights, kinds))  # stable: of equal heights the first counts
+    numbers = np.bincount(kinds)
+    rank = np.arange(len(kinds)) - (np.cumsum(numbers) - numbers)[kinds]
+    return np.sort(order[rank < _MOST])
 
 
 def _fractions(maps: Floats, kinds: Indices, cells: Indices) -> Floats:

@@ -8,6 +8,7 @@ import numpy as np
 
 from segmentare.geometry import Size
 from segmentare.poses import Keypoints, Poses, Skeleton, box_areas, keypoint_boxes
+from segmentare.tasks.encodings import bounded
 from segmentare.tasks.peaks import Floats, Indices, Peaks
 
 _NEAR = 6.0  # pixels within which a keypoint always looks for a peak
@@ -44,6 +45,7 @@ class Ways:
         """Return where vectors of some kinds (k,) point to from cells (x, y), (N, k or 1, 2)."""
         x, y = cells[..., 0], cells[..., 1]
         ways = np.stack([self.vectors[2 * kinds + axis, y, x] for axis in (0, 1)], axis=2)
+        ways = bounded(ways)
         starts = cells * self.stride + (self.stride - 1) / 2
         places: Floats = (ways * np.float32(self.unit) + starts).astype(np.float32)
         return places

@@ -112,7 +112,7 @@ class Training:
         self.step = step = int(facts.get("step", 0))
         pace = pace_of(self.plan, lambda: self.now() - began, facts, self.after)
         losses: list[Any] = []
-        saved = self.now()
+        saved, saved_step = self.now(), step
         at = self._stand(pace)
         while not at.over and not self._agree():
             rate = self.plan.rate(at.progress)
@@ -140,16 +140,21 @@ class Training:
                 "best": self.best_score,
                 **pace.facts(),
             }
-            if self.now() - saved > _SAVE_EVERY or (at.validate and self.plan.budget is None):
+            last = at.over or ends  # what comes after the steps may fail, too
+            due = self.now() - saved > _SAVE_EVERY or (at.validate and self.plan.budget is None)
+            if last or due:
                 paused = self.now()
                 with self._timed("saving"):
                     self._save(facts)
-                saved = self.now()
+                saved, saved_step = self.now(), step
                 pace.paused(saved - paused)
             steps = step if ends else at.steps
             yield Step(step, steps, facts["seconds"], mean, rate, score, better)
         if not self.best:  # stopped between two steps, before anything was validated
             self._judge(step)
+        if step > saved_step:  # stopped between two steps
+            done = {"step": step, "steps": at.steps, "seconds": self.now() - began}
+            self._save({**facts, **done, "best": self.best_score, **pace.facts()})
 
     def _stand(self, pace: Pace) -> Standing:
         """Return where all processes stand, by the clock of the first."""
