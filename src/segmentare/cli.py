@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from segmentare.commands import COMMANDS
 from segmentare.errors import SegmentareError, UnknownOptionError
+from segmentare.interfaces.overwriting import check_replaceable, sign, write_signed
 from segmentare.options import REQUIRED, Option, describe, hint, options_of
 from segmentare.result import Result
 
@@ -52,8 +53,10 @@ def main(words: Sequence[str] | None = None) -> int:
         function, values = parse(words)
         options = options_of(function)
         file = values.pop("json", None)
+        if file not in {None, "-"}:  # before the work, not after it
+            check_replaceable(Path(file), words[0])
         result: Result = function(**values)
-        _print(result, file)
+        _print(result, file, words[0])
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
@@ -217,15 +220,14 @@ def _json_file(text: str) -> str:
     return text
 
 
-def _print(result: Result, file: str | None) -> None:
+def _print(result: Result, file: str | None, name: str) -> None:
     """Print a result, as JSON if that was asked for, or write that to a file as well."""
+    text = sign(result.to_json(), name) if file else ""
     if file == "-":
-        print(result.to_json())
+        print(text)
         return
     if file is not None:
-        from segmentare.atomic import write_bytes
-
-        write_bytes(Path(file), f"{result.to_json()}\n".encode())
+        write_signed(Path(file), f"{text}\n", name)
     show(result)
 
 

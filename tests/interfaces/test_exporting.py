@@ -92,7 +92,7 @@ def test_an_export_does_not_replace_what_is_there(refused, run_cli, tiny_run, tm
     out = tmp_path / "there"
     words = ["export", tiny_run, "--to", "torch", "--out", out, "--quiet"]
     assert run_cli(*words)[0] == 0
-    assert "is there already. Give another --out or --overwrite" in refused(*words)
+    assert "is there already. Give another --out or --overwrite it" in refused(*words)
     assert run_cli(*words, "--overwrite")[0] == 0
     precious = tmp_path / "precious"
     precious.mkdir()

@@ -163,7 +163,8 @@ def test_images_seen_in_training_are_named_first(tmp_path, full):
 
 def test_a_failed_write_leaves_the_old_page(tmp_path, full, monkeypatch):
     path = tmp_path / "report.html"
-    path.write_text("old")
+    write_report(path, full)
+    before = path.read_bytes()
 
     def broken(*_):
         raise OSError(28, "No space left on device")
@@ -171,7 +172,7 @@ def test_a_failed_write_leaves_the_old_page(tmp_path, full, monkeypatch):
     monkeypatch.setattr(pages.Path, "replace", broken)
     with pytest.raises(OSError, match="No space"):
         write_report(path, full)
-    assert path.read_text() == "old"
+    assert path.read_bytes() == before
     assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
 
 

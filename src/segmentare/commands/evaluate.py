@@ -65,6 +65,7 @@ def evaluate(
         ModelError: The model folder is damaged.
         MissingPackageError: The framework, or any, is not installed.
         InputError: The dataset's categories or keypoints are not the model's.
+        OutputExistsError: `report` holds a page that `evaluate` did not write.
 
     Examples:
         segmentare evaluate run others --json scores.json --report pages
@@ -78,11 +79,14 @@ def evaluate(
     from segmentare.interfaces.display import Display
     from segmentare.interfaces.evaluation import score
     from segmentare.interfaces.example_images import trial_images
-    from segmentare.interfaces.reporting import write_evaluation
+    from segmentare.interfaces.overwriting import check_replaceable
+    from segmentare.interfaces.reporting import REPORT, write_evaluation
     from segmentare.interfaces.runs import read_seen
     from segmentare.prediction.refining import look_again
 
     run, data, display = Path(run), Path(data), Display(quiet=quiet)
+    if report is not None:
+        check_replaceable(Path(report) / REPORT, "evaluate")
     opened = open_model(
         run,
         Wanted(engine, precision, framework=framework),

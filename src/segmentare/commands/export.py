@@ -36,7 +36,7 @@ def export(
         run (RUN): Folder of the model.
         to (--to FORMAT): Format; the last two are TensorFlow's.
         out (--out DIR): New folder; left out, RUN-<format> next to RUN.
-        overwrite: Replace an earlier export.
+        overwrite: Replace an earlier export, unless there are other files in it.
         data (DATA): Dataset or images to compare on; left out, noise.
         images (N): Number of images to compare on, at most.
         int8: Quantize to 8-bit integers (openvino and litert).

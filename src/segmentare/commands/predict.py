@@ -107,7 +107,8 @@ def predict(
         MissingPackageError: The framework, or any, is not installed.
         DatasetError: There is no image, two would get the same name, or the one video cannot be
             read.
-        OutputExistsError: A result is there already and would be replaced.
+        OutputExistsError: A result is there already, or would replace an image, the background or
+            the video itself.
         InputError: Something is to be written that the model or the sources do not have.
 
     Examples:

@@ -22,7 +22,7 @@ from typing import Any
 
 from segmentare.atomic import write_bytes
 from segmentare.engines.loading import Opened, Wanted
-from segmentare.errors import DatasetError, MissingPackageError
+from segmentare.errors import DatasetError, MissingPackageError, OutputExistsError
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.large_images import model_key
 from segmentare.interfaces.predicting import (
@@ -94,7 +94,7 @@ def predict_on_ray(
     Raises:
         MissingPackageError: Ray is not installed.
         ConnectionError: There is no cluster at the address.
-        FileExistsError: Results are there already, and are not those of this job.
+        OutputExistsError: Results are there already, and are not those of this job.
     """
     result, predictor = Predictions(out=job.out), opened.predictor
     job = replace(job, run=job.run.resolve(), out=job.out.resolve())
@@ -148,17 +148,20 @@ def described(job: Job) -> dict[str, Any]:
 def _begin(job: Job, found: dict[str, Path], predictor: Predictor[Any]) -> None:
     """Make the folders, or see that what an earlier call left belongs to this job."""
     folder = job.out / RECEIPTS
-    if job.outputs.overwrite:
+    if job.outputs.overwrite and (folder / _JOB).is_file():
         shutil.rmtree(folder, ignore_errors=True)
     if not (folder / _JOB).is_file():
         refuse_existing(job.out, found, job.outputs, predictor)
         folder.mkdir(parents=True, exist_ok=True)
         write_bytes(folder / _JOB, json.dumps(described(job)).encode(), overwrite=True)
     elif json.loads((folder / _JOB).read_text(encoding="utf-8")) != described(job):
-        raise FileExistsError(
+        raise OutputExistsError(
             f"{str(job.out)!r} holds predictions that were not finished, of another model or with "
-            "other options. Give these again to go on, another --out, or --overwrite."
+            "other options. Give these again to go on, another `out`, or `overwrite=True`."
         )
+    else:  # it goes on over its own results, but never over images
+        anew = replace(job.outputs, overwrite=True)
+        refuse_existing(job.out, found, anew, predictor)
     for told in _receipts(job, found):
         if "failed" in told:  # it may have been mended
             receipt_of(job, told["stem"]).unlink()

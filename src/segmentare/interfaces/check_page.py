@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from segmentare.atomic import write_text
 from segmentare.interfaces.formatting import number
-from segmentare.interfaces.pages import picture, render
+from segmentare.interfaces.pages import picture, write_page
 
 _MOST_ROWS = 500  # of the table of problems; the JSON file has them all
 _MOST_NAMES = 60  # of a list of images; as above
@@ -33,12 +32,15 @@ class SamplePicture:
 def write_check_page(
     path: Path, checkup: Mapping[str, Any], samples: Sequence[SamplePicture] = ()
 ) -> None:
-    """Write the page; a file of that name is replaced whole or, on failure, left as it was.
+    """Write the page; an earlier one is replaced whole or, on failure, left as it was.
 
     Args:
         path: The HTML file.
         checkup: What `Checkup.to_dict()` returned.
         samples: Images with outlines, in the order in which they are to be shown.
+
+    Raises:
+        OutputExistsError: There is something else of that name.
     """
     problems = sorted(checkup["problems"], key=lambda row: (not row["stops"], row["file"]))
     values = {
@@ -64,7 +66,7 @@ def write_check_page(
             for sample in samples
         ],
     }
-    write_text(path, render("check.html.j2", values))
+    write_page(path, "check", "check.html.j2", values)
 
 
 def _tiles(checkup: Mapping[str, Any]) -> list[tuple[str, str, str]]:

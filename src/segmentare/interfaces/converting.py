@@ -25,7 +25,7 @@ from segmentare.datasets.writers import (
     YoloWriter,
     connected_parts,
 )
-from segmentare.errors import DatasetError
+from segmentare.errors import DatasetError, OutputExistsError
 from segmentare.interfaces.display import Display
 from segmentare.objects import Flattened, Instances
 from segmentare.result import Result
@@ -142,10 +142,10 @@ def check_free(out: Path) -> None:
     """Refuse a folder with something in it.
 
     Raises:
-        FileExistsError: There is something in `out`.
+        OutputExistsError: There is something in `out`.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f"'{out}' holds something already. Give another --out.")
+        raise OutputExistsError(f"'{out}' holds something already. Give another `out`.")
 
 
 @contextmanager

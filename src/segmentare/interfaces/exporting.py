@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segmentare.atomic import write_bytes, write_json
 from segmentare.engines import ENGINES, Engine, Settings
 from segmentare.engines.loading import Wanted, open_model
 from segmentare.engines.parity import LOSS, Parity, compare, measure, plain
@@ -20,6 +18,7 @@ from segmentare.exporters import find_exporter, refuse_export
 from segmentare.frameworks import FRAMEWORKS, choose_framework
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.example_images import Examples, examples_from
+from segmentare.interfaces.export_folders import export_target, keep_export
 from segmentare.interfaces.machine import describe_machine, now
 from segmentare.models import PARITY, Model, read_model
 from segmentare.prediction.predictor import Predictor
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 COMPARED = 24  #: images that an export is compared on
 CALIBRATED = 64  #: images that int8 is calibrated on
-
-README = "README.md"
 
 _ROWS_FIRST = "(N, H / stride, W / stride, channels)"
 _LAYOUTS = {"litert": _ROWS_FIRST, "savedmodel": _ROWS_FIRST}  # of the maps; of all others:
@@ -137,7 +134,7 @@ def export(
             answers otherwise than the model: then nothing is kept.
         MissingPackageError: A package that is needed is not installed.
         DatasetError: There are no images to compare on.
-        FileExistsError: `out` is there already.
+        OutputExistsError: `out` is there already.
         ValueError: There is no such format, it cannot be quantized, or the images do not suit.
     """
     options, display = options or ExportOptions(), display or Display(quiet=True)
@@ -147,7 +144,8 @@ def export(
     if calibrated:
         _check_calibration(to, options.data)
     readers = _readers(to, int8=options.int8)
-    target = _target(model, to, out, options)
+    name = f"{to}{'-int8' * options.int8}"
+    target = export_target(model.folder, name, out, overwrite=options.overwrite)
     calibrating = options.calibrate if calibrated else 0
     examples = examples_from(model, options.data, options.reader, options.images, calibrating)
     if options.data is None:
@@ -169,11 +167,7 @@ def export(
             found.append(_served(model, made, examples))
         result = Export(target, _megabytes(made), examples.where, tuple(found))
         _refuse_mismatch(found, options.most_lost)
-        write_json(folder / PARITY, _report(result))
-        write_bytes(folder / README, _readme(made, result).encode())
-        if target.exists():
-            shutil.rmtree(target)
-        folder.replace(target)
+        keep_export(folder, target, _report(result), _readme(made, result))
     return result
 
 
@@ -196,17 +190,6 @@ def _readers(to: str, *, int8: bool) -> list[Engine]:
             f"Run: {ways}"
         )
     return found
-
-
-def _target(model: Model, to: str, out: str | Path | None, options: ExportOptions) -> Path:
-    name = f"{model.folder.resolve().name}-{to}{'-int8' * options.int8}"
-    target = Path(out) if out is not None else model.folder.resolve().parent / name
-    if target.exists():
-        ours = (target / PARITY).is_file() or (target.is_dir() and not any(target.iterdir()))
-        if not options.overwrite or not ours:
-            hint = " or --overwrite" if ours else "; it is no export, so it is not replaced"
-            raise FileExistsError(f"{str(target)!r} is there already. Give another --out{hint}.")
-    return target
 
 
 def _compared(model: Model, made: Model, engine: Engine, examples: Examples) -> Parity:

@@ -19,9 +19,11 @@ from segmentare.annotations import Segmentation
 from segmentare.atomic import replacing, write_bytes
 from segmentare.datasets import openpose
 from segmentare.datasets.as_skeleton import in_skeleton
+from segmentare.errors import OutputExistsError
 from segmentare.geometry import resample
 from segmentare.interfaces.display import Display
 from segmentare.interfaces.film import Film
+from segmentare.interfaces.overwriting import check_inputs
 from segmentare.interfaces.pipeline import WriteBehind, iterate_ahead
 from segmentare.poses import Keypoints, Poses, Skeleton
 from segmentare.prediction.drawing_poses import LEAST
@@ -122,7 +124,8 @@ def predict_video(
 
     Raises:
         DatasetError: The video or camera cannot be read.
-        FileExistsError: A result is there already and `outputs.overwrite` is false.
+        OutputExistsError: A result would replace the video itself, or it is there already and
+            `outputs.overwrite` is false.
         ValueError: The frames make no range, or OpenPose's layout does not fit the keypoints.
     """
     outputs, display, out = outputs or VideoOutputs(), display or Display(quiet=True), Path(out)
@@ -134,6 +137,7 @@ def predict_video(
         )
     with Video(source) as video:
         places = _places(out, video.name, outputs)
+        check_inputs(places.values(), [] if video.is_camera else [Path(str(source))])
         out.mkdir(parents=True, exist_ok=True)
         _clear(places.get("openpose"), video.name)
         cast, total = _Cast(outputs), video.wanted(outputs.first, outputs.last, outputs.step)
@@ -226,7 +230,7 @@ def _places(out: Path, name: str, outputs: VideoOutputs) -> dict[str, Path]:
     """Return where each result goes.
 
     Raises:
-        FileExistsError: One is there and must not be replaced.
+        OutputExistsError: One is there and must not be replaced.
     """
     places = {"lines": out / f"{name}.jsonl"}
     if outputs.rendered:
@@ -235,9 +239,9 @@ def _places(out: Path, name: str, outputs: VideoOutputs) -> dict[str, Path]:
         places["openpose"] = out / f"{name}_json"
     there = [path.name for path in places.values() if path.exists()]
     if there and not outputs.overwrite:
-        raise FileExistsError(
+        raise OutputExistsError(
             f"{len(there)} of the results are in {str(out)!r} already, such as {there[0]!r}. "
-            "Give another --out, or --overwrite."
+            "Give another `out`, or `overwrite=True`."
         )
     return places
 

@@ -82,7 +82,7 @@ class LargeImages:
         wanted = large.Wanted(self.outputs.probability, self.outputs.overlay)
         target = self.out / stem
         target.parent.mkdir(parents=True, exist_ok=True)
-        workspace = Workspace(target.with_name(f".{target.name}.parts"))
+        workspace = Workspace(workspace_of(target))
         again = workspace.open(self._job(path, plan, wanted))
         self._announce(path, windows, plan, again=again)
         self._fill(workspace, grid, windows, plan, (wanted, path.name, tell))
@@ -235,6 +235,19 @@ class LargeImages:
                 table.writerows(object_rows(some, rounded, about, scale))
 
 
+def names_of_large(stem: str, task: str, outputs: Outputs) -> list[str]:
+    """Return the names of the files that one image will give if it is large, the mask first."""
+    names = [f"{stem}{MASK}"]
+    names += [f"{stem}.ids.tif", f"{stem}.objects.csv"] * (task == "instance")
+    names += [f"{stem}.probability.tif"] * outputs.probability
+    return names + [f"{stem}.overlay.jpg"] * outputs.overlay
+
+
+def workspace_of(target: Path) -> Path:
+    """Return the folder of what is done of a large image, which is there while it is not whole."""
+    return target.with_name(f".{target.name}.parts")
+
+
 def check_room(workspace: Workspace, plan: Plan, blocks: int) -> None:
     """Stop early where the disk has no room for all parts and the results made of them.
 
@@ -254,7 +267,7 @@ def check_room(workspace: Workspace, plan: Plan, blocks: int) -> None:
         raise ValueError(
             f"The results need about {need / 1e9:.3g} GB more in '{workspace.folder.parent}', "
             f"where {free / 1e9:.3g} GB are free. Free some space and give the same command again, "
-            "which goes on where it stopped; or give another --out."
+            "which goes on where it stopped; or give another `out`."
         )
 
 

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from segmentare.interfaces import formatting
+from segmentare.interfaces.overwriting import generator, write_signed
 
 
-def render(template: str, values: Mapping[str, Any]) -> str:
-    """Fill a template of `interfaces/templates`; every value is escaped unless marked safe."""
+def write_page(path: Path, command: str, template: str, values: Mapping[str, Any]) -> None:
+    """Fill a template of `interfaces/templates`, and write the page so that it is there whole.
+
+    Every value is escaped unless marked safe. The page says which command made it, and only an
+    earlier page of the same command is replaced.
+
+    Args:
+        path: The HTML file; its folder is made if needed.
+        command: Name of the command that makes it.
+        template: Name of the template.
+        values: What the template shows.
+
+    Raises:
+        OutputExistsError: Something else is there.
+    """
     environment = Environment(
         loader=PackageLoader("segmentare.interfaces"),
         autoescape=True,
@@ -23,7 +38,8 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     environment.filters["number"] = formatting.number
     environment.filters["anything"] = formatting.anything
     environment.filters["share"] = formatting.share
-    return environment.get_template(template).render(**values)
+    page = environment.get_template(template).render(**values, generator=generator(command))
+    write_signed(path, page, command)
 
 
 def picture(jpeg: bytes) -> str:

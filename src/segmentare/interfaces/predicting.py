@@ -15,13 +15,14 @@ from segmentare.atomic import write_bytes
 from segmentare.datasets.images import read_image
 from segmentare.datasets.windows import WholeImage, Windows, open_large
 from segmentare.engines.loading import Opened, Wanted, open_model
-from segmentare.errors import DatasetError, MissingPackageError
+from segmentare.errors import DatasetError, MissingPackageError, OutputExistsError
 from segmentare.geometry import Image
 from segmentare.interfaces.display import Bar, Display
 from segmentare.interfaces.example_images import trial_images
 from segmentare.interfaces.filming import Filmed
-from segmentare.interfaces.large_images import MASK, LargeImages, model_key
+from segmentare.interfaces.large_images import LargeImages, model_key, names_of_large, workspace_of
 from segmentare.interfaces.outputs import Outputs
+from segmentare.interfaces.overwriting import check_inputs
 from segmentare.interfaces.pipeline import WriteBehind, read_ahead
 from segmentare.interfaces.writing_masks import MaskWriter, Writer, file_name, write_heatmaps
 from segmentare.interfaces.writing_poses import PoseWriter
@@ -237,20 +238,22 @@ def _result_of(row: dict[str, Any]) -> str | None:
 def refuse_existing(
     out: Path, found: dict[str, Path], outputs: Outputs, predictor: Predictor[Any]
 ) -> None:
-    """Stop before the results of an earlier call would be replaced.
+    """Stop before an image, or the results of an earlier call, would be replaced.
 
     Raises:
-        FileExistsError: One is there, and `outputs.overwrite` is false.
+        OutputExistsError: A result would replace an image or the background, or it is there and
+            `outputs.overwrite` is false.
     """
-    if outputs.overwrite:
-        return
-    heads = [head.name for head in predictor.task.heads]
-    task = predictor.task.name
-    names = [name for stem in found for name in outputs.names(stem, task, heads)]
-    names += [f"{stem}{MASK}" for stem in found]
-    there = [name for name in names if (out / name).exists()]
-    if there:
-        raise FileExistsError(
+    task, heads = predictor.task.name, [head.name for head in predictor.task.heads]
+    large = {stem: names_of_large(stem, task, outputs) for stem in found}
+    names = [name for stem in found for name in (*outputs.names(stem, task, heads), *large[stem])]
+    there = [name for name in dict.fromkeys(names) if (out / name).exists()]
+    inputs = [*found.values(), *([outputs.background] if outputs.background else [])]
+    check_inputs([out / name for name in there], inputs)
+    # what a killed job left of a large image is written again
+    left = {n for s in found if workspace_of(out / s).is_dir() for n in large[s][1:]}
+    if not outputs.overwrite and (there := [name for name in there if name not in left]):
+        raise OutputExistsError(
             f"{len(there)} of the results are in {str(out)!r} already, such as {there[0]!r}. "
-            "Give another --out, or --overwrite."
+            "Give another `out`, or `overwrite=True`."
         )

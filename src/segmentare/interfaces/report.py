@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from segmentare.atomic import write_text
 from segmentare.datasets import KEYPOINT_TASKS
 from segmentare.interfaces import charts
 from segmentare.interfaces.counts import counting
@@ -23,7 +22,7 @@ from segmentare.interfaces.formatting import (
     task_title,
 )
 from segmentare.interfaces.history import draw_curves
-from segmentare.interfaces.pages import picture, render
+from segmentare.interfaces.pages import picture, write_page
 from segmentare.interfaces.score_tables import draw_bars, group_table, main_scores, score_row
 from segmentare.prediction.drawing import PREDICTION_COLOR, TRUTH_COLOR
 
@@ -82,6 +81,7 @@ class ReportData:
         machine: What it ran on.
         commands: Shell lines that repeat it.
         notes: Warnings that a reader must see before the numbers.
+        made_by: The command that writes the page.
     """
 
     title: str
@@ -103,10 +103,15 @@ class ReportData:
     machine: Mapping[str, Any] = field(default_factory=dict)
     commands: Sequence[str] = ()
     notes: Sequence[str] = ()
+    made_by: str = "evaluate"
 
 
 def write_report(path: Path, report: ReportData) -> None:
-    """Write the page; a file of that name is replaced whole or, on failure, left as it was."""
+    """Write the page; an earlier report is replaced whole or, on failure, left as it was.
+
+    Raises:
+        OutputExistsError: There is something else of that name.
+    """
     rows = [score_row(name, value) for name, value in main_scores(report.scores).items()]
     calibration = _calibration(report.calibration)
     used = {row["name"] for row in rows} | (
@@ -145,7 +150,7 @@ def write_report(path: Path, report: ReportData) -> None:
         "machine": flat(report.machine),
         "meanings": {name: text for name, text in KNOWN_SCORES.items() if name in used},
     }
-    write_text(path, render("report.html.j2", values))
+    write_page(path, report.made_by, "report.html.j2", values)
 
 
 def _is_shown(scores: Row, categories: Mapping[str, Any]) -> bool:

@@ -99,6 +99,7 @@ def _of_run(run: Trained, evaluation: Evaluation | None, command: str) -> Report
             f"segmentare predict {folder} NEW_IMAGES --out masks --overlay",
         ],
         notes=[*notes, *_warnings(evaluation)],
+        made_by="train",
         **_of_evaluation(evaluation, run.predictor.task.name, run.predictor.task.headline),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ from segmentare.checkpoint import MODEL, WEIGHTS, save_description, save_model
 from segmentare.datasets.as_people import one_sided
 from segmentare.datasets.base import Dataset, Record
 from segmentare.datasets.files import FileDataset
-from segmentare.errors import DatasetError, ModelError
+from segmentare.errors import DatasetError, ModelError, OutputExistsError
 from segmentare.frameworks import AUTO
 from segmentare.interfaces.chosen_skeletons import open_as
 from segmentare.interfaces.display import Display, duration
@@ -30,6 +29,7 @@ from segmentare.interfaces.loading import Loaded, load
 from segmentare.interfaces.logs import NAME as LOG
 from segmentare.interfaces.logs import Log
 from segmentare.interfaces.machine import describe_machine, now, peak_memory_gb
+from segmentare.interfaces.overwriting import check_inputs
 from segmentare.interfaces.parts import Parts, Splitting, choose_parts
 from segmentare.interfaces.runs import SPLIT, read_seen, write_split_file
 from segmentare.plan import Plan
@@ -123,7 +123,7 @@ def train(
         DatasetError: The data cannot be used as it is.
         BudgetError: The budget is too short.
         ModelError: There is nothing to resume, or starting weights do not fit.
-        FileExistsError: `out` holds a run and neither `resume` nor `overwrite` is set.
+        OutputExistsError: `out` holds a run and neither `resume` nor `overwrite` is set.
         MissingPackageError: The framework, or any, is not installed.
         SystemExit: In all processes but the first, at the end of the training.
     """
@@ -240,35 +240,49 @@ def _check(wanted: _Wanted) -> None:
         raise ValueError(f"The task must be one of {', '.join(TASKS)}; got {options.task!r}.")
     if wanted.wishes.code and options.task not in {"instance", "pose"}:
         raise ValueError(
-            f"--code is of the tasks instance and pose; got it with the task '{options.task}'. "
-            "Leave it out, or add --task instance."
+            f"`code` is of the tasks instance and pose; got it with the task '{options.task}'. "
+            "Leave it out, or add `task=instance`."
         )
     if options.resume:
         if not (out / PLAN).is_file() or not (out / STATE).is_file():
             raise ModelError(
                 f"To resume, {str(out)!r} must hold {PLAN} and {STATE} of a run that was stopped; "
-                "it does not. Train anew without --resume."
+                "it does not. Train from the start, without `resume=True`."
             )
         return
     if out.is_file():
-        raise FileExistsError(f"{str(out)!r} must be a folder; it is a file. Give another --out.")
-    there = [name for name in (MODEL, PLAN) if (out / name).exists()]
+        raise OutputExistsError(f"{str(out)!r} must be a folder; it is a file. Give another `out`.")
+    there = [name for name in (MODEL, PLAN) if _is_ours(out / name)]
     if there and not options.overwrite:
-        raise FileExistsError(
-            f"{str(out)!r} holds a run already ({there[0]}). Give another --out, --resume to go on "
-            "with it, or --overwrite to replace it."
+        raise OutputExistsError(
+            f"{str(out)!r} holds a run already ({there[0]}). Give another `out`, `resume=True` "
+            "to go on with it, or `overwrite=True` to replace it."
         )
+    if there:  # it may be what the training starts from, or hold its split
+        start = [] if options.start in {"default", "none", ""} else [Path(options.start)]
+        split = [] if options.splitting.file is None else [options.splitting.file]
+        check_inputs([out, *out.iterdir()], [*start, *split])
     if out.is_dir() and not there and any(out.iterdir()):
-        raise FileExistsError(
-            f"{str(out)!r} must be empty or hold a run; it holds other files. Give another --out."
+        raise OutputExistsError(
+            f"{str(out)!r} must be empty or hold a run; it holds other files. Give another `out`."
         )
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell whether a file of a run's names is that of a run, not something else of such a name."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and "task" in found and "preprocessing" in found
 
 
 def _clear(out: Path) -> None:
     """Remove the run that was there, now that its successor is sure to start, and nothing else."""
     for name in (MODEL, WEIGHTS, PLAN, RUN, STATE, BEST, SPLIT, LOG, *_SCORED):
         (out / name).unlink(missing_ok=True)
-    shutil.rmtree(out / "tensorboard", ignore_errors=True)
+    for path in (out / "tensorboard").glob("events.out.tfevents.*"):
+        path.unlink()
 
 
 def _skeleton(earlier: Plan | None, options: Options) -> Skeleton | None:

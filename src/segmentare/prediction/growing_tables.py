@@ -32,12 +32,20 @@ class Earlier:
         entries: What stands in COCO's file, with `image_id`.
         rows: Lines of the table, with the column `image`.
         categories: Those of COCO's file; empty without one.
+
+    Raises:
+        ValueError: There are entries of images that are not listed.
     """
 
     images: list[dict[str, Any]]
     entries: list[dict[str, Any]]
     rows: list[dict[str, Any]]
     categories: list[dict[str, Any]]
+
+    def __post_init__(self) -> None:
+        listed = {entry["id"] for entry in self.images}
+        if any(entry["image_id"] not in listed for entry in self.entries):
+            raise ValueError("it has entries of images that are not listed")
 
     def without(self, stems: set[str]) -> Earlier:
         """Return the tables without some images."""
@@ -92,7 +100,7 @@ class GrowingTables:
 
     Args:
         out: The folder of the results.
-        table: Name of the CSV file.
+        table: Name of the CSV file, and the columns that it begins with.
         images: Name of the JSON file with `images` and `categories`.
         results: Name of the JSON file of the entries, if they have one of their own.
 
@@ -101,9 +109,13 @@ class GrowingTables:
     """
 
     def __init__(
-        self, out: Path, table: str, images: str = IMAGES, results: str | None = RESULTS
+        self,
+        out: Path,
+        table: tuple[str, Sequence[str]],
+        images: str = IMAGES,
+        results: str | None = RESULTS,
     ) -> None:
-        self.out, self._table = out, table
+        self.out, self._table = out, table[0]
         self.earlier = read_earlier(out, table, images, results)
         self.found: dict[str, Found] = {}
         self.numbers: dict[str, int] = {}
@@ -164,8 +176,8 @@ class GrowingTables:
     ) -> None:
         """Write the entries, and the images with the categories, into a file each."""
         own = [entry for found in self.found.values() for entry in found.entries]
-        write_json(self.out / RESULTS, entries + own)
         write_json(self.out / IMAGES, {"images": images, "categories": categories})
+        write_json(self.out / RESULTS, entries + own)
 
 
 def stem(name: str) -> str:
@@ -173,12 +185,14 @@ def stem(name: str) -> str:
     return str(PurePosixPath(name).with_suffix(""))
 
 
-def read_earlier(out: Path, table: str, images: str, results: str | None = None) -> Earlier:
+def read_earlier(
+    out: Path, table: tuple[str, Sequence[str]], images: str, results: str | None = None
+) -> Earlier:
     """Read what earlier runs left in a folder; files that are not there are empty.
 
     Args:
         out: The folder.
-        table: Name of the CSV file.
+        table: Name of the CSV file, and the columns that it begins with.
         images: Name of the JSON file with `images` and `categories`.
         results: Name of the JSON file of the entries; `None`: they are the `annotations` of
             `images`.
@@ -187,20 +201,21 @@ def read_earlier(out: Path, table: str, images: str, results: str | None = None)
         ValueError: A file is not what was written.
     """
     rows: list[dict[str, Any]] = []
+    name, columns = table
     try:
         listed = _read_json(out / images, {})
         entries = (
             listed.get("annotations", []) if results is None else _read_json(out / results, [])
         )
-        if (out / table).is_file():
-            with (out / table).open(encoding="utf-8", newline="") as file:
-                rows = _read_rows(table, file)
+        if (out / name).is_file():
+            with (out / name).open(encoding="utf-8", newline="") as file:
+                rows = _read_rows(name, file, columns)
         found = Earlier(
             list(listed.get("images", ())), list(entries), rows, list(listed.get("categories", ()))
         )
         found.without(set())  # reads every name and number
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        names = [table, *(name for name in (images, results) if name)]
+        names = [each for each in (name, images, results) if each]
         raise ValueError(
             f"'{out}' must hold the tables of earlier predictions as they were written; one of "
             f"{', '.join(names[:-1])} and {names[-1]} is damaged ({error}). Remove it, or give "
@@ -229,10 +244,12 @@ def table_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str
     return text.getvalue()
 
 
-def _read_rows(name: str, file: Iterable[str]) -> list[dict[str, Any]]:
+def _read_rows(name: str, file: Iterable[str], columns: Sequence[str]) -> list[dict[str, Any]]:
     table = csv.DictReader(file)
-    if "image" not in (table.fieldnames or ()):
-        raise ValueError(f"{name} has no column image")
+    found = list(table.fieldnames or ())
+    if found[: len(columns)] != list(columns):
+        missing = next((column for column in columns if column not in found), columns[0])
+        raise ValueError(f"{name} lacks the column {missing} at its place")
     return list(table)
 
 

@@ -32,7 +32,7 @@ class KeypointTables(GrowingTables):
     """
 
     def __init__(self, out: Path, skeleton: Skeleton, category: str = "person") -> None:
-        super().__init__(out, KEYPOINTS)
+        super().__init__(out, (KEYPOINTS, COLUMNS))
         self.skeleton, self.category = skeleton, category
         mine = list(skeleton.keypoints)
         if any(entry.get("keypoints") != mine for entry in self.earlier.categories):

@@ -75,7 +75,7 @@ class ObjectTables(GrowingTables):
         scale: Scale | None = None,
     ) -> None:
         listed, results = (IMAGES, RESULTS) if kind == "instance" else (PANOPTIC, None)
-        super().__init__(out, OBJECTS, listed, results)
+        super().__init__(out, (OBJECTS, _PLAIN), listed, results)
         self.categories, self.kind, self.scale = categories, kind, scale
 
     def add(
