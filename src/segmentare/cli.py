@@ -161,7 +161,7 @@ def _add(group: argparse._ActionsContainer, option: Option) -> None:
         more["nargs"] = "+"
     if option.by_place:
         if option.default is not REQUIRED:
-            more["nargs"] = "?"
+            more |= {"nargs": "?", "default": option.default}
         group.add_argument(option.name, **more)
     elif bool not in option.types:
         group.add_argument(

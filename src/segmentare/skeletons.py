@@ -110,6 +110,13 @@ def read_skeleton(path: Path | str) -> Skeleton:
     Raises:
         OSError: The file cannot be opened.
         ValueError: It is no TOML, or what it says is no skeleton.
+
+    Examples:
+        >>> path = folder / "plant.toml"
+        >>> _ = path.write_text('keypoints = ["stem", "left_leaf", "right_leaf"]')
+        >>> skeleton = segmentare.read_skeleton(path)
+        >>> skeleton.name, skeleton.swaps
+        ('plant', (0, 2, 1))
     """
     path = Path(path)
     try:

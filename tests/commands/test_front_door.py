@@ -139,7 +139,7 @@ def test_the_names_for_type_checkers_are_those_that_are_imported():
     }
     assert homes == {name: f"segmentare.{home}" for name, home in segmentare._HOME.items()}  # noqa: SLF001
     (listed,) = [node for node in stub.body if isinstance(node, ast.Assign)]
-    assert ast.literal_eval(listed.value) == segmentare.__all__ == dir(segmentare)
+    assert set(ast.literal_eval(listed.value)) == set(segmentare.__all__) == set(dir(segmentare))
 
 
 def test_help_teaches():
@@ -192,7 +192,7 @@ def test_results_show_themselves_in_ten_lines(results, name):
 def test_a_run_shows_what_one_asks_of_it(results):
     run = results["train"]
     shown = repr(run)
-    for part in (run.folder, "16 train, 4 val, 4 test", "unet", "4 steps in", "Dice", run.report):
+    for part in (run.folder, "(17 train, 3 val, 4 test)", "unet", "4 steps in", "Dice", run.report):
         assert str(part) in shown, shown
     assert "95 % interval" in shown
 
@@ -201,7 +201,7 @@ def test_an_evaluation_says_where_its_report_is(results):
     found = results["evaluate"]
     assert found.report.is_file()
     assert str(found.report) in repr(found)
-    assert "the score on them is not a score" in repr(found)
+    assert "The model was trained on 17, was chosen by 3 of these images" in repr(found)
 
 
 def test_text_of_users_is_escaped_in_notebooks(results, monkeypatch):
@@ -251,7 +251,7 @@ def failing(monkeypatch):
 
 
 @pytest.mark.usefixtures("failing")
-def test_messages_name_arguments_and_the_command_line_its_options(run_cli, refused):
+def test_messages_name_arguments_and_the_command_line_its_options(refused):
     with pytest.raises(segmentare.InputError, match="`size` is wrong"):
         fails(1)
     assert refused("fails", "1") == "SIZE is wrong; give --skip-broken, `other` or `--x`."
@@ -290,9 +290,9 @@ def test_what_the_system_refuses_is_a_sentence_and_not_a_bug(error, sentence):
 def test_json_and_text_that_cannot_be_read_are_sentences():
     import json
 
-    for read in (lambda: json.loads("{"), lambda: b"\xff".decode()):
-        with pytest.raises(ValueError, match=".") as raised:
-            read()
+    for read, data in ((json.loads, "{"), (bytes.decode, b"\xff")):
+        with pytest.raises(ValueError, match=r"char|byte") as raised:
+            read(data)
         assert cli.explain(raised.value).startswith("A file that must be ")
 
 

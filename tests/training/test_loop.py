@@ -252,6 +252,8 @@ def test_what_an_encoder_knows_is_kept_as_the_plan_says(tmp_path):
         kept = {n for n, t in run.engine.network.state_dict().items() if torch.equal(t, before[n])}
         levels = ("encoder.stem.", "encoder.levels.0.", "encoder.levels.1.")
         for name in before:
+            if name.endswith("project.1.bias"):  # the BatchNorm behind takes it away again
+                continue
             started = bool(start) and name.startswith(("encoder.stem.", "encoder.levels."))
             statistic = name.endswith(("_mean", "_var", "_tracked"))
             expected = started and (statistic or name.startswith(levels))

@@ -86,6 +86,13 @@ def open_dataset(
     Raises:
         DatasetError: The folder is missing, empty, or of no known layout, or does not hold what
             the task needs.
+
+    Examples:
+        >>> dataset = segmentare.open_dataset(photos)
+        >>> len(dataset), [category.name for category in dataset.categories]
+        (24, ['background', 'object'])
+        >>> dataset[0].annotation.category.shape
+        (48, 64)
     """
     root = Path(root)
     readers = _readers(task)

@@ -78,6 +78,11 @@ def read_image(path: str | Path) -> Image:
     Raises:
         DatasetError: The file is missing, empty, damaged, too large, or not an image.
         MissingPackageError: The file is a DICOM and pydicom is not installed.
+
+    Examples:
+        >>> image = segmentare.read_image(sorted((photos / "images").iterdir())[0])
+        >>> image.shape, image.dtype
+        ((48, 64, 3), dtype('uint8'))
     """
     path = Path(path)
     data = read_bytes(path)

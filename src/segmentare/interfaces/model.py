@@ -288,6 +288,12 @@ def load(
             cannot compute it.
         MissingPackageError: A package that is needed is not installed.
         ValueError: There is no such engine.
+
+    Examples:
+        >>> model = segmentare.load(run.folder)
+        >>> found = model.predict(sorted((photos / "images").iterdir())[0])
+        >>> found.category.shape
+        (48, 64)
     """
     wanted = Wanted(engine, precision, device, framework)
     opened = open_model(folder, wanted, flips=flips)

@@ -97,7 +97,8 @@ def _seen(row: Mapping[str, Any]) -> str:
     """Say in a few words what an image shows."""
     found = row.get("categories") or {}
     shown = [f"{name} {one['share']:.1%}" for name, one in found.items() if one.get("share")]
-    return ", ".join([*shown, *[f"{row['people']} people"] * ("people" in row)]) or "nothing"
+    shown += [f"{row[name]} {name}" for name in ("objects", "people") if name in row]
+    return ", ".join(shown) or "nothing"
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,12 @@ def build_network(spec: NetworkSpec, heads: Sequence[Head]) -> Network:
     Raises:
         ModelError: If `spec` names something that does not exist or does not fit together.
         MissingPackageError: If `spec.encoder` is `hf` and transformers is not installed.
+
+    Examples:
+        >>> spec = segmentare.NetworkSpec(encoder="resnet", width=0.125)
+        >>> network = segmentare.build_network(spec, run.predictor.task.heads)
+        >>> sum(weights.numel() for weights in network.parameters()) > 100_000
+        True
     """
     check_spec(spec)
     if spec.network == "segnet":
