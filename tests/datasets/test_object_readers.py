@@ -13,7 +13,7 @@ from PIL import Image
 
 from segmentare.annotations import UNLABELED
 from segmentare.datasets import open_dataset
-from segmentare.datasets.yolo import read_simple_yaml
+from segmentare.datasets.yolo import read_yaml
 from segmentare.errors import DatasetError
 
 SQUARE = np.zeros(SIZE, bool)
@@ -89,9 +89,19 @@ def test_names_in_every_form_of_yaml():
         "names: [cow, 'a sheep']",
         "names: [cow,\n  'a sheep']",
     ):
-        assert read_simple_yaml(text) == {"names": ["cow", "a sheep"]}
+        assert read_yaml("data.yaml", text) == {"names": ["cow", "a sheep"]}
     for text in ("names:\n  0: cow\n  1: a sheep", 'names: {0: cow, 1: "a sheep"}'):
-        assert read_simple_yaml(text) == {"names": {"0": "cow", "1": "a sheep"}}
+        assert read_yaml("data.yaml", text) == {"names": {"0": "cow", "1": "a sheep"}}
+
+
+def test_a_yaml_file_that_cannot_be_read_is_a_sentence():
+    assert read_yaml("a.yaml", "names: [no, 012]") == {"names": ["no", "012"]}
+    for text in ("names: [a", "a: [" * 5000, "a: b\n---\nc: d"):
+        with pytest.raises(DatasetError, match=r"'a.yaml' must be YAML; it is not \(.+\)"):
+            read_yaml("a.yaml", text)
+    with pytest.raises(DatasetError, match="at most 1000000 characters; has 1000001"):
+        read_yaml("a.yaml", " " * 1_000_001)
+    assert read_yaml("a.yaml", "!!python/object:os.system\na: b") == {"a": "b"}  # nothing is made
 
 
 def test_real_yolo(data):

@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from PIL import TiffImagePlugin
 
 from segmentare.datasets.pictures import open_picture
 from segmentare.errors import DatasetError, MissingPackageError
@@ -112,28 +113,16 @@ def _shape(page: Any, index: int) -> tuple[int, int, int]:  # noqa: ANN401
 def _as_file(page: Any, data: bytes, shape: tuple[int, int, int]) -> bytes:  # noqa: ANN401
     """Return a TIFF file of one strip."""
     rows, columns, samples = shape
-    order = page.parent.byteorder
-    count = 12 + (samples == 4)  # tags
-    behind = 8 + 2 + 12 * count + 4
-    lists = 2 * 2 * samples if samples > 2 else 0  # bytes of two values per sample
-    tags = [
-        (256, [columns]), (257, [rows]), (258, [page.dtype.itemsize * 8] * samples), (259, [LZW]),
-        (262, [RGB if samples >= 3 else 1]), (273, [behind + lists]), (277, [samples]),
-        (278, [rows]), (279, [len(data)]), (284, [1]), (317, [page.predictor]),
-        (339, [{"u": 1, "i": 2, "f": 3}[page.dtype.kind]] * samples),
-    ]  # fmt: skip
+    head = b"II*\0" if page.parent.byteorder == "<" else b"MM\0*"
+    tags = TiffImagePlugin.ImageFileDirectory_v2(head + bytes(4))
+    tags[256], tags[257], tags[277], tags[278] = columns, rows, samples, rows
+    tags[258] = (page.dtype.itemsize * 8,) * samples
+    tags[259], tags[262], tags[284], tags[317] = LZW, RGB if samples >= 3 else 1, 1, page.predictor
+    tags[273], tags[279] = 0, len(data)  # the strip begins behind the tags, which Pillow adds
+    tags[339] = ({"u": 1, "i": 2, "f": 3}[page.dtype.kind],) * samples
     if samples == 4:
-        tags.insert(-1, (338, [0]))
-    entries, extra = b"", b""
-    for code, values in tags:
-        wide = code in {256, 257, 273, 278, 279}
-        packed = struct.pack(f"{order}{len(values)}{'I' if wide else 'H'}", *values)
-        if len(packed) > 4:
-            packed, extra = struct.pack(f"{order}I", behind + len(extra)), extra + packed
-        entries += struct.pack(f"{order}HHI", code, 4 if wide else 3, len(values))
-        entries += packed.ljust(4, b"\0")
-    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HIH", 42, 8, len(tags))
-    return head + entries + b"\0\0\0\0" + extra + data
+        tags[338] = 0
+    return head + struct.pack(f"{page.parent.byteorder}I", 8) + tags.tobytes(8) + data
 
 
 def _has_imagecodecs() -> bool:

@@ -13,8 +13,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 
 from segmentare.datasets.base import Part, Problem, Record
 from segmentare.datasets.files import relative
@@ -28,6 +30,7 @@ from segmentare.outlines import Ring, fill_union
 from segmentare.runlengths import RLE
 
 _PARTS: tuple[Part, ...] = ("train", "val", "test")
+_LONGEST = 1_000_000  # characters of a YAML file
 _LABEL = re.compile(r"\d+( +[-+.\deE]+){4,}\s*")
 
 
@@ -179,7 +182,7 @@ def _settings(path: Path) -> _Settings | None:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"'{path.name}' must be a UTF-8 text file ({error}).") from error
-    found = read_simple_yaml(text)
+    found = read_yaml(path.name, text)
     names = found.get("names")
     if isinstance(names, list):
         numbered = dict(enumerate(names))
@@ -187,6 +190,8 @@ def _settings(path: Path) -> _Settings | None:
         numbered = {int(key): value for key, value in names.items()}
     else:
         return None
+    if not all(isinstance(name, str) for name in numbered.values()):
+        raise DatasetError(f"Every name in '{path.name}' must be one text; correct the file.")
     folders: dict[Part, tuple[str, ...]] = {}
     for part in _PARTS:
         value = found.get(part, found.get("valid") if part == "val" else None)
@@ -195,49 +200,17 @@ def _settings(path: Path) -> _Settings | None:
     return _Settings(path.name, numbered, folders)
 
 
-Simple = str | list[str] | dict[str, str]
+def read_yaml(name: str, text: str) -> dict[str, Any]:
+    """Return what a file says; every number and word in it as text, so that "no" is a name.
 
-
-def read_simple_yaml(text: str) -> dict[str, Simple]:
-    """Read keys with a text, a list, or a mapping of texts: what these files hold, not all YAML."""
-    found: dict[str, Simple] = {}
-    key = ""
-    for raw in text.splitlines():
-        line = re.sub(r"(^|\s)#.*$", "", raw).rstrip()
-        inner = line.strip()
-        if not inner:
-            continue
-        value = found.get(key)
-        if inner.startswith("- ") and key:
-            items = value if isinstance(value, list) else []
-            found[key] = [*items, _bare(inner[2:])]
-        elif isinstance(value, str) and value.startswith("[") and not value.endswith("]"):
-            found[key] = value + inner
-        elif line[0] in " \t" and key and ":" in inner:
-            name, _, rest = inner.partition(":")
-            entries = value if isinstance(value, dict) else {}
-            found[key] = {**entries, _bare(name): _bare(rest)}
-        elif ":" in inner:
-            name, _, rest = inner.partition(":")
-            key = _bare(name)
-            found[key] = rest.strip() if rest.strip()[:1] in {"[", "{"} else _bare(rest)
-    return {key: _unfold(value) for key, value in found.items()}
-
-
-def _unfold(value: Simple) -> Simple:
-    """Turn `[a, b]` and `{0: a}` on one line into a list or a mapping."""
-    if not isinstance(value, str) or value[:1] not in {"[", "{"}:
-        return value
-    items = [
-        item for item in re.split(r",(?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*$)", value[1:-1]) if item
-    ]
-    if value[0] == "[":
-        return [_bare(item) for item in items]
-    pairs = (item.partition(":") for item in items)
-    return {_bare(name): _bare(rest) for name, _, rest in pairs}
-
-
-def _bare(text: str) -> str:
-    """Return a text without spaces and quotes around it."""
-    text = text.strip()
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+    Raises:
+        DatasetError: It is not YAML, or larger than any that names categories.
+    """
+    if len(text) > _LONGEST:
+        raise DatasetError(f"'{name}' must have at most {_LONGEST} characters; has {len(text)}.")
+    try:
+        found = yaml.load(text, yaml.BaseLoader)  # noqa: S506  makes texts, lists and mappings only
+    except (yaml.YAMLError, RecursionError) as error:
+        where = str(error).splitlines()[-1].strip() or "too deeply nested"
+        raise DatasetError(f"'{name}' must be YAML; it is not ({where}). Correct it.") from error
+    return found if isinstance(found, dict) else {}
