@@ -32,7 +32,7 @@ from segmentare.networks.inference import to_arrays
 from segmentare.networks.network import build_network
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.skeletons import SKELETONS
-from segmentare.tasks import Body, Instance, Panoptic, Pose, Semantic
+from segmentare.tasks import BodyTask, InstanceTask, PanopticTask, PoseTask, SemanticTask
 
 GROUND = Category("background", (0, 0, 0), background=True)
 CELLS = (GROUND, Category("cell", (255, 0, 0), thing=True))
@@ -40,14 +40,14 @@ SCENE = (*CELLS, Category("sky", (0, 0, 255)))
 PEOPLE = SKELETONS["coco17"]
 
 TASKS = {
-    "semantic, one object": Semantic(CELLS),
-    "semantic, categories": Semantic(SCENE),
-    "instance, centers": Instance(CELLS),
-    "instance, flows": Instance(CELLS, code="flow"),
-    "panoptic": Panoptic(SCENE),
-    "pose, centers": Pose(PEOPLE),
-    "pose, fields": Pose(PEOPLE, code="fields"),
-    "body": Body(PEOPLE),
+    "semantic, one object": SemanticTask(CELLS),
+    "semantic, categories": SemanticTask(SCENE),
+    "instance, centers": InstanceTask(CELLS),
+    "instance, flows": InstanceTask(CELLS, code="flow"),
+    "panoptic": PanopticTask(SCENE),
+    "pose, centers": PoseTask(PEOPLE),
+    "pose, fields": PoseTask(PEOPLE, code="fields"),
+    "body": BodyTask(PEOPLE),
 }
 SPECS = {
     "unet resnet": NetworkSpec(encoder="resnet", width=0.25),

@@ -21,7 +21,7 @@ from segmentare.datasets.synthetic import SyntheticLesions
 from segmentare.interfaces.engine import load_engine
 from segmentare.interfaces.machine import describe_machine
 from segmentare.planning import make_plan
-from segmentare.tasks import Semantic
+from segmentare.tasks import SemanticTask
 from segmentare.wishes import Wishes
 
 SPECS = {
@@ -43,7 +43,7 @@ def main() -> None:
     samples = [data[index] for index in range(len(data))]
     for name in [options.network] if options.network else SPECS:
         spec = SPECS[name]
-        task = Semantic.from_categories(data.categories)
+        task = SemanticTask.from_categories(data.categories)
         wishes = Wishes(steps=100, spec=spec, size=tuple(options.size))
         plan = make_plan(samples, len(samples), task, wishes)
         ready = [prepare(sample, plan.preprocessing) for sample in samples]

@@ -10,20 +10,20 @@ from segmentare.checkpoint import save_model
 from segmentare.networks.inference import to_arrays
 from segmentare.networks.network import build_network
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Body, Instance, Panoptic, Pose, Semantic
+from segmentare.tasks import BodyTask, InstanceTask, PanopticTask, PoseTask, SemanticTask
 from segmentare.wishes import choose_spec
 
 CELLS = (Category("background", (0, 0, 0), background=True), Category("x", (255, 0, 0), thing=True))
 SCENE = (*CELLS, Category("sky", (0, 0, 255)))
 
 TASKS = {
-    "binary": Semantic(CELLS),
-    "categories": Semantic(SCENE),
-    "centers": Instance(CELLS),
-    "flows": Instance(CELLS, code="flow"),
-    "panoptic": Panoptic(SCENE),
-    "pose": Pose(COCO),
-    "body": Body(COCO),
+    "binary": SemanticTask(CELLS),
+    "categories": SemanticTask(SCENE),
+    "centers": InstanceTask(CELLS),
+    "flows": InstanceTask(CELLS, code="flow"),
+    "panoptic": PanopticTask(SCENE),
+    "pose": PoseTask(COCO),
+    "body": BodyTask(COCO),
 }
 
 NETWORKS = {

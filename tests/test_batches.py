@@ -7,9 +7,9 @@ from segmentare.annotations import UNLABELED, Category, Sample, Segmentation
 from segmentare.batches import Batches, prepare
 from segmentare.datasets.augmentation import Augmentation
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Semantic
+from segmentare.tasks import SemanticTask
 
-TASK = Semantic((Category("background", (0, 0, 0), background=True), Category("x", (1, 1, 1))))
+TASK = SemanticTask((Category("background", (0, 0, 0), background=True), Category("x", (1, 1, 1))))
 STILL = Augmentation.none()
 GEOMETRY = Augmentation(color=0.0, blur=0.0, noise=0.0, corners=0.0)
 TOP = {"uint8": 255, "uint16": 65535, "float32": 1}

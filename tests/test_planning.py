@@ -14,12 +14,12 @@ from segmentare.datasets.traits import common_uprightness, pose_radius
 from segmentare.errors import BudgetError
 from segmentare.plan import Plan
 from segmentare.planning import USUAL_SPEED, make_plan, time_plan
-from segmentare.tasks import Body, Instance, Pose, Semantic
+from segmentare.tasks import BodyTask, InstanceTask, PoseTask, SemanticTask
 from segmentare.training.torch_engine import TorchEngine
 from segmentare.wishes import Wishes, choose_spec
 
 ONE = np.uint8(1)
-STREET = Semantic(tuple(Category(f"kind {i}", (i, i, i)) for i in range(4)))
+STREET = SemanticTask(tuple(Category(f"kind {i}", (i, i, i)) for i in range(4)))
 
 
 def one(mask, seed=0, dtype=np.uint8, channels=3):
@@ -92,7 +92,7 @@ def cells(count=8):
 
 def test_crowded_small_objects_get_their_own_scale_and_flows():
     samples = cells()
-    task = Instance.from_categories(SyntheticObjects("cells", 1).categories)
+    task = InstanceTask.from_categories(SyntheticObjects("cells", 1).categories)
     plan = plan_of(samples, task=task)
     assert plan.preprocessing.scale == 1.0
     assert plan.task.code == "flow"
@@ -116,7 +116,7 @@ def test_large_objects_are_seen_in_whole_images():
         ids[100:300, 50 + seed : 250] = 1
         ids[150:350, 400:600] = 2
         samples.append(replace(one(ids > 0, seed), annotation=Segmentation((ids > 0) * ONE, ids)))
-    task = Instance.from_categories(TASK.categories)
+    task = InstanceTask.from_categories(TASK.categories)
     plan = plan_of(samples, task=task)
     assert plan.preprocessing.scale is None
     assert plan.task.code == "center"
@@ -127,7 +127,7 @@ def test_large_objects_are_seen_in_whole_images():
 def test_people_who_stand_are_not_turned_upside_down():
     people = SyntheticPeople(12)
     samples = [people[i] for i in range(12)]
-    for kind, stride in ((Pose, 4), (Body, 4)):
+    for kind, stride in ((PoseTask, 4), (BodyTask, 4)):
         task = kind.from_categories(people.categories, people.skeleton)
         plan = plan_of(samples, task=task)
         assert plan.spec.stride == stride

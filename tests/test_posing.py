@@ -11,7 +11,7 @@ from segmentare.architecture import NetworkSpec
 from segmentare.datasets.augmentation import Augmentation
 from segmentare.datasets.synthetic_people import SyntheticPeople
 from segmentare.planning import USUAL_SPEED
-from segmentare.tasks import Pose
+from segmentare.tasks import PoseTask
 from segmentare.wishes import Wishes
 
 PEOPLE = SyntheticPeople(12)
@@ -54,7 +54,7 @@ def test_what_the_user_wishes_is_kept():
 def test_only_vectors_from_centers_have_parents(code, led):
     from segmentare.planning import make_plan
 
-    task = Pose(PEOPLE.skeleton, code=code)
+    task = PoseTask(PEOPLE.skeleton, code=code)
     plan = make_plan(SAMPLES, 12, task, Wishes(budget=60.0))
     assert (max(plan.task.parents, default=-1) >= 0) == led
     assert any("from a neighbor" in reason for reason in plan.reasons) == led

@@ -10,10 +10,12 @@ from segmentare.batches import Batches
 from segmentare.datasets.augmentation import Augmentation
 from segmentare.plan import LossSettings, Plan
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Semantic
+from segmentare.tasks import SemanticTask
 from segmentare.training.loop import Training
 
-TASK = Semantic((Category("background", (0, 0, 0), background=True), Category("x", (255, 0, 0))))
+TASK = SemanticTask(
+    (Category("background", (0, 0, 0), background=True), Category("x", (255, 0, 0)))
+)
 PLAN = Plan(
     task=TASK,
     spec=NetworkSpec(encoder="resnet", width=0.125, depth=3, blocks=1, decoder_channels=(8, 8, 8)),

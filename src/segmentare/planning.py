@@ -25,7 +25,7 @@ from segmentare.errors import BudgetError
 from segmentare.framing import affordable_area, are_small, choose_preprocessing
 from segmentare.plan import LossSettings, Plan, averaging
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Instance, Pose, Task
+from segmentare.tasks import InstanceTask, PoseTask, Task
 from segmentare.training import trials
 from segmentare.training.engine import Engine
 from segmentare.wishes import Wishes
@@ -68,7 +68,7 @@ def make_plan(
     if budget:  # what is left is what counts, though never nothing
         wishes = replace(wishes, budget=max(budget - spent, 0.1 * budget))
     looks = _USED * (wishes.budget or 0) * speed if budget else math.inf  # pixels in all
-    if wishes.code and isinstance(task, Pose):
+    if wishes.code and isinstance(task, PoseTask):
         code: Any = wishes.code
         task = replace(task, code=code)
     posed, radius = samples, traits.pose_radius(samples)
@@ -170,7 +170,7 @@ def _fitted(
     said = (
         f"Objects: {100 * objects.crowding:.0f} % touch another one; typical radius {radius:.0f} px"
     )
-    if isinstance(task, Instance):
+    if isinstance(task, InstanceTask):
         crowded = objects.crowding > _CROWDED and preprocessing.scale is not None
         code: Any = wishes.code or ("flow" if crowded else "center")
         task = replace(task, code=code)

@@ -16,7 +16,7 @@ from segmentare.datasets.synthetic_people import (
     write_dataset,
 )
 from segmentare.poses import HIDDEN, NOT_LABELED, VISIBLE
-from segmentare.tasks import Body, Pose
+from segmentare.tasks import BodyTask, PoseTask
 
 
 def test_one_number_gives_one_picture():
@@ -115,7 +115,7 @@ def test_a_dataset_has_pictures_of_its_own():
     assert np.array_equal(dataset[5].image, SyntheticPeople(12, 3, (48, 64))[5].image)
     others = SyntheticPeople(12, seed=4, size=(48, 64))
     assert not any(np.array_equal(dataset[1].image, others[i].image) for i in range(12))
-    assert Pose.from_categories(dataset.categories, dataset.skeleton) == Pose(SKELETON)
+    assert PoseTask.from_categories(dataset.categories, dataset.skeleton) == PoseTask(SKELETON)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,9 @@ def test_the_file_is_cocos(written):
     assert not list(written.rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("task", [Pose(SKELETON), Pose(SKELETON, code="fields"), Body(SKELETON)])
+@pytest.mark.parametrize(
+    "task", [PoseTask(SKELETON), PoseTask(SKELETON, code="fields"), BodyTask(SKELETON)]
+)
 def test_tasks_find_drawn_people_in_their_own_maps(drawn, task):
     """The ceiling of each code: people who overlap in every way, at the stride of networks."""
     metric = task.metric(fast=True)

@@ -21,19 +21,19 @@ from segmentare.keras import build_network, exports, inference
 from segmentare.keras.weights import to_arrays
 from segmentare.models import PARITY
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Instance, Pose, Semantic
+from segmentare.tasks import InstanceTask, PoseTask, SemanticTask
 
 CELLS = (Category("background", (0, 0, 0), background=True), Category("x", (255, 0, 0), thing=True))
 FIT = Preprocessing(3, "uint8", (100.0, 90.0, 80.0), (60.0, 50.0, 70.0), (64, 96))
 CASES = {
-    "fit": ("resnet", Semantic(CELLS), FIT),
-    "native": ("segnet", Semantic(CELLS), replace(FIT, scale=0.75)),
-    "leveled": ("plain", Instance(CELLS), replace(FIT, level=True)),
-    "vectors": ("resnet stride 2", Instance(CELLS, code="flow"), FIT),
-    "keypoints": ("plain stride 4", Pose(COCO), FIT),
+    "fit": ("resnet", SemanticTask(CELLS), FIT),
+    "native": ("segnet", SemanticTask(CELLS), replace(FIT, scale=0.75)),
+    "leveled": ("plain", InstanceTask(CELLS), replace(FIT, level=True)),
+    "vectors": ("resnet stride 2", InstanceTask(CELLS, code="flow"), FIT),
+    "keypoints": ("plain stride 4", PoseTask(COCO), FIT),
     "uint16": (
         "vgg",
-        Semantic(CELLS),
+        SemanticTask(CELLS),
         replace(FIT, dtype="uint16", mean=(2e4,) * 3, std=(1e4,) * 3, level=True),
     ),
 }

@@ -18,7 +18,7 @@ from segmentare.datasets.synthetic_people import draw_people, write_dataset
 from segmentare.engines.loading import Opened
 from segmentare.interfaces.chosen_skeletons import choose_skeleton, open_as, to_toml
 from segmentare.skeletons import SKELETONS, read_skeleton
-from segmentare.tasks import Pose
+from segmentare.tasks import PoseTask
 
 MOUSE = """\
 keypoints = ["snout", "l-ear", "r-ear", "tail"]
@@ -175,7 +175,7 @@ def test_a_model_of_your_own_keypoints(mouse, unnamed, run_cli, tmp_path):
 
 
 def test_predictions_in_other_keypoints(run_cli, refused, monkeypatch, tmp_path):
-    fake = Fake(Pose(COCO))
+    fake = Fake(PoseTask(COCO))
     opened = Opened(fake, "torch", "float32", "Engine: torch float32.")
     monkeypatch.setattr("segmentare.interfaces.predicting.open_model", lambda *_, **__: opened)
     image = draw_people(0, (96, 128)).image.copy()

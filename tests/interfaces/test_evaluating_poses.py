@@ -17,7 +17,7 @@ from segmentare.interfaces.report import ReportData, write_report
 from segmentare.interfaces.reporting import _of_evaluation
 from segmentare.interfaces.runs import Seen
 from segmentare.skeletons import SKELETONS, convert
-from segmentare.tasks import Body, Pose
+from segmentare.tasks import BodyTask, PoseTask
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Drawn:
     """A dataset of drawn people."""
 
     records: list
-    categories: tuple = Body(COCO).categories
+    categories: tuple = BodyTask(COCO).categories
     skeleton: object = COCO
     root: Path = Path("drawn")
     silhouettes: bool = True
@@ -46,7 +46,7 @@ def drawn(count, **options):
     return Drawn([Record(f"image {i}", Path(f"{i}.png")) for i in range(count)], **options)
 
 
-@pytest.mark.parametrize("task", [Pose(COCO), Body(COCO)], ids=["pose", "body"])
+@pytest.mark.parametrize("task", [PoseTask(COCO), BodyTask(COCO)], ids=["pose", "body"])
 def test_an_evaluation_is_shown(task, tmp_path, capsys):
     from segmentare.cli import show
 
@@ -72,7 +72,7 @@ def test_an_evaluation_is_shown(task, tmp_path, capsys):
 
 def test_other_skeletons_are_converted_or_refused():
     lsp, leaf = drawn(2, skeleton=SKELETONS["lsp14"], silhouettes=False), drawn(0, skeleton=LEAF)
-    model = Fake(Pose(COCO))
+    model = Fake(PoseTask(COCO))
     remark = check_skeletons(model, lsp)
     assert "14 keypoints ('lsp14')" in remark
     assert "not scored: nose, left_eye, right_eye, left_ear, right_ear." in remark

@@ -19,7 +19,7 @@ from segmentare.networks.inference import to_arrays
 from segmentare.networks.network import NetworkSpec, build_network
 from segmentare.prediction import blocks
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Instance, Panoptic, Semantic
+from segmentare.tasks import InstanceTask, PanopticTask, SemanticTask
 
 SIZE = (700, 1100)
 SMALL = ("--large", "0.1")
@@ -60,7 +60,7 @@ def semantic(tmp_path_factory):
 
     torch.manual_seed(3)
     folder = tmp_path_factory.mktemp("semantic") / "model"
-    return write_model(folder, Semantic((GROUND, AREA), smallest=0.0001))
+    return write_model(folder, SemanticTask((GROUND, AREA), smallest=0.0001))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def instance(tmp_path_factory):
 
     torch.manual_seed(3)
     folder = tmp_path_factory.mktemp("instance") / "model"
-    return write_model(folder, Instance((GROUND, CELL), unit=4.0, threshold=0.49))
+    return write_model(folder, InstanceTask((GROUND, CELL), unit=4.0, threshold=0.49))
 
 
 def lines(folder):
@@ -205,7 +205,7 @@ def test_room_is_judged_by_the_parts_so_far(tmp_path, monkeypatch):
     workspace.open({})
     (workspace.folder / "a.npz").write_bytes(bytes(1000))
     frame = Preprocessing(3, "uint8", (0.0,) * 3, (1.0,) * 3, (128, 128), 1.0).frame((5120, 512))
-    plan = blocks.plan_blocks(frame, Semantic((GROUND, AREA)))
+    plan = blocks.plan_blocks(frame, SemanticTask((GROUND, AREA)))
     for free, enough in ((18_999, False), (19_001, True)):  # ten parts, kept and written
         monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: Usage(free))
         if enough:
@@ -250,7 +250,7 @@ def test_what_needs_the_whole_image(semantic, scan, tmp_path, run_cli):
 
 
 def test_tasks_that_must_see_the_whole(scan, tmp_path, run_cli):
-    model = untrained.write_model(tmp_path / "model", Panoptic((GROUND, AREA, CELL)))
+    model = untrained.write_model(tmp_path / "model", PanopticTask((GROUND, AREA, CELL)))
     line = skipped(run_cli, model, scan, "--out", tmp_path / "out", *SMALL)
     assert "only the tasks semantic and instance can; this model's is 'panoptic'" in line
 

@@ -19,8 +19,8 @@ from segmentare.interfaces.evaluation import image_score, score
 from segmentare.interfaces.report import ReportData, write_report
 from segmentare.interfaces.reporting import _of_evaluation
 from segmentare.interfaces.runs import Seen
-from segmentare.tasks.instance import Instance
-from segmentare.tasks.panoptic import Panoptic
+from segmentare.tasks.instance import InstanceTask
+from segmentare.tasks.panoptic import PanopticTask
 
 KINDS = (
     Category("soil", (90, 60, 0), background=True),
@@ -85,7 +85,7 @@ def table(out):
 
 
 def test_files_of_instances(fake, photos, tmp_path):
-    fake(Instance(KINDS))
+    fake(InstanceTask(KINDS))
     out = tmp_path / "out"
     result = predict("run", [photos], out, overlay=True, pixel_size=0.25)
     stems = ("a", "b.c", "deep/a")
@@ -119,7 +119,7 @@ def test_files_of_instances(fake, photos, tmp_path):
 
 
 def test_files_of_panoptic(fake, photos, tmp_path):
-    fake(Panoptic(MEADOW))
+    fake(PanopticTask(MEADOW))
     out = tmp_path / "out"
     result = predict("run", [photos], out, cutout=True)
     stems = ("a", "b.c", "deep/a")
@@ -138,7 +138,7 @@ def test_files_of_panoptic(fake, photos, tmp_path):
 
 
 def test_unlabeled_pixels_of_one_kind_on_its_ground(fake, photos, tmp_path, monkeypatch):
-    made = fake(Panoptic(KINDS[:2]))
+    made = fake(PanopticTask(KINDS[:2]))
     category = np.full(SIZE, 255, np.uint8)
     category[:9] = 0
     found = Segmentation(category, np.zeros(SIZE, np.int32), np.ones(SIZE, np.float32))
@@ -150,7 +150,7 @@ def test_unlabeled_pixels_of_one_kind_on_its_ground(fake, photos, tmp_path, monk
 
 
 def test_repeated_calls_keep_earlier_rows(fake, photos, tmp_path):
-    fake(Instance(KINDS))
+    fake(InstanceTask(KINDS))
     out = tmp_path / "out"
     predict("run", [photos / "a.png"], out)
     with pytest.raises(FileExistsError):
@@ -167,7 +167,7 @@ def test_repeated_calls_keep_earlier_rows(fake, photos, tmp_path):
 
 
 def test_what_was_predicted_before_an_interrupt_is_in_the_tables(fake, photos, tmp_path):
-    fake(Instance(KINDS), stop_at=2)
+    fake(InstanceTask(KINDS), stop_at=2)
     with pytest.raises(KeyboardInterrupt):
         predict("run", [photos], tmp_path / "out")
     assert {row["image"] for row in table(tmp_path / "out")} == {"a.png", "b.c.png"}
@@ -175,7 +175,7 @@ def test_what_was_predicted_before_an_interrupt_is_in_the_tables(fake, photos, t
 
 
 def test_nothing_is_predicted_with_a_bad_pixel_size_or_damaged_tables(fake, photos, tmp_path):
-    fake(Instance(KINDS))
+    fake(InstanceTask(KINDS))
     out = tmp_path / "out"
     with pytest.raises(ValueError, match="above 0"):
         predict("run", [photos], out, pixel_size=0.0)
@@ -212,7 +212,9 @@ def drawn(count, categories):
     return Drawn(categories, [Record(f"image {i}", Path(f"{i}.png")) for i in range(count)])
 
 
-@pytest.mark.parametrize("task", [Instance(KINDS), Panoptic(MEADOW)], ids=["instance", "panoptic"])
+@pytest.mark.parametrize(
+    "task", [InstanceTask(KINDS), PanopticTask(MEADOW)], ids=["instance", "panoptic"]
+)
 def test_an_evaluation_counts_and_shows_outcomes(task, tmp_path):
     dataset = drawn(7, task.categories)
     found = score(Fake(task), dataset, dataset.records, seen=Seen())
@@ -251,7 +253,7 @@ def test_real_nuclei(fake, data, tmp_path):
     from segmentare.datasets import open_dataset
 
     dataset = open_dataset(data / "nuclei_dsb2018", task="instance")
-    made = fake(Instance(dataset.categories))
+    made = fake(InstanceTask(dataset.categories))
     sample = dataset[0]
     made.predict = lambda _: sample.annotation
     source = dataset.records[0].image

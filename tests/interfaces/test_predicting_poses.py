@@ -22,7 +22,7 @@ from segmentare.errors import DatasetError
 from segmentare.interfaces.writing_poses import choose_layout
 from segmentare.prediction.video_file import best_ending
 from segmentare.skeletons import SKELETONS, convert
-from segmentare.tasks import Body, Instance, Pose
+from segmentare.tasks import BodyTask, InstanceTask, PoseTask
 
 STEMS = ("a", "b.c", "deep/a")
 
@@ -64,7 +64,7 @@ TABLES = {"predictions.jsonl", "keypoints.csv", "coco_results.json", "coco_image
 
 
 def test_files_of_poses(fake, photos, tmp_path):
-    fake(Pose(COCO))
+    fake(PoseTask(COCO))
     out = tmp_path / "out"
     result = predict("run", [photos], out, overlay=True)
     files = {f"{stem}{end}" for stem in STEMS for end in ("_keypoints.json", ".overlay.jpg")}
@@ -91,7 +91,7 @@ def test_files_of_poses(fake, photos, tmp_path):
 
 
 def test_files_of_bodies(fake, photos, tmp_path):
-    fake(Body(COCO))
+    fake(BodyTask(COCO))
     out = tmp_path / "out"
     background = photos / "a.png"
     result = predict(
@@ -122,7 +122,7 @@ def test_files_of_bodies(fake, photos, tmp_path):
 
 
 def test_repeated_calls_keep_earlier_rows(fake, photos, tmp_path):
-    fake(Pose(COCO))
+    fake(PoseTask(COCO))
     out = tmp_path / "out"
     predict("run", [photos / "a.png"], out)
     with pytest.raises(FileExistsError, match=r"'a_keypoints\.json'"):
@@ -133,14 +133,14 @@ def test_repeated_calls_keep_earlier_rows(fake, photos, tmp_path):
     predict("run", [photos / "a.png"], out, overwrite=True)
     assert sorted(map(str, table(out))) == before
     assert len((out / "predictions.jsonl").read_text().splitlines()) == 2
-    fake(Pose(LEAF))
+    fake(PoseTask(LEAF))
     with pytest.raises(ValueError, match="must have the 4 keypoints of 'leaf'"):
         predict("run", [shutil.copy(photos / "a.png", photos / "c.png")], out)
     assert "c_keypoints.json" not in names(out)
 
 
 def test_what_was_predicted_before_an_interrupt_is_in_the_tables(fake, photos, tmp_path):
-    fake(Pose(COCO), stop_at=2)
+    fake(PoseTask(COCO), stop_at=2)
     with pytest.raises(KeyboardInterrupt):
         predict("run", [photos], tmp_path / "out")
     assert {row["image"] for row in table(tmp_path / "out")} == {"a.png", "b.c.png"}
@@ -154,7 +154,7 @@ def test_the_layout_follows_the_skeleton(fake, photos, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="share some"):
         choose_layout(LEAF, 25)
     leaves = of_keypoints(np.full((1, 4, 3), 0.5), SIZE, LEAF, scores=np.ones(1, np.float32))
-    monkeypatch.setattr(type(fake(Pose(LEAF))), "predict", lambda *_: leaves)
+    monkeypatch.setattr(type(fake(PoseTask(LEAF))), "predict", lambda *_: leaves)
     predict("run", [photos / "a.png"], tmp_path / "out")
     written = json.loads((tmp_path / "out" / "a_keypoints.json").read_text())
     assert len(written["people"][0]["pose_keypoints_2d"]) == 12
@@ -163,12 +163,16 @@ def test_the_layout_follows_the_skeleton(fake, photos, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("task", "options", "message"),
     [
-        (Pose(COCO), {"cutout": True}, "--cutout needs silhouettes"),
-        (Pose(COCO), {"probability": True}, "--probability needs silhouettes"),
-        (Instance(Pose(COCO).categories), {"openpose": 25}, "does not find. Leave --openpose out"),
-        (Pose(COCO), {"openpose": 17}, "must be one of 18, 25; got 17"),
-        (Pose(COCO), {"step": 2}, "--step is for videos"),
-        (Pose(COCO), {"track": False}, "--no-track is for videos"),
+        (PoseTask(COCO), {"cutout": True}, "--cutout needs silhouettes"),
+        (PoseTask(COCO), {"probability": True}, "--probability needs silhouettes"),
+        (
+            InstanceTask(PoseTask(COCO).categories),
+            {"openpose": 25},
+            "does not find. Leave --openpose out",
+        ),
+        (PoseTask(COCO), {"openpose": 17}, "must be one of 18, 25; got 17"),
+        (PoseTask(COCO), {"step": 2}, "--step is for videos"),
+        (PoseTask(COCO), {"track": False}, "--no-track is for videos"),
     ],
 )
 def test_options_that_mean_nothing_are_a_sentence(fake, photos, tmp_path, task, options, message):
@@ -194,7 +198,7 @@ def of_film(image):
 
 
 def test_images_and_videos_in_one_call_are_each_what_they_are(fake, photos, film, tmp_path):
-    fake(Pose(COCO))
+    fake(PoseTask(COCO))
     out = tmp_path / "out"
     result = predict("run", [film, photos / "a.png"], out, last=1, openpose=18)
     frames = {f"film_json/film_{number:012d}_keypoints.json" for number in range(2)}
@@ -207,7 +211,7 @@ def test_images_and_videos_in_one_call_are_each_what_they_are(fake, photos, film
 
 
 def test_videos_that_cannot_be_used_are_a_sentence(fake, photos, film, tmp_path):
-    fake(Pose(COCO))
+    fake(PoseTask(COCO))
     out, empty = tmp_path / "out", tmp_path / "empty.mp4"
     empty.write_bytes(b"")
     with pytest.raises(DatasetError, match="is empty"):
@@ -244,7 +248,7 @@ def test_the_command_line_reaches_cameras_and_options(tmp_path):
     }
 
 
-@pytest.mark.parametrize("task", [Pose(COCO), Body(COCO)], ids=["pose", "body"])
+@pytest.mark.parametrize("task", [PoseTask(COCO), BodyTask(COCO)], ids=["pose", "body"])
 def test_a_real_network_and_its_heatmaps(photos, tmp_path, run_cli, task):
     run = write_model(tmp_path / "run", task)
     out = tmp_path / "out"

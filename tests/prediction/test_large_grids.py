@@ -8,7 +8,7 @@ from segmentare.datasets.windows import WholeImage
 from segmentare.prediction.grids import Grid, MapRows, measure_range
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing, value_range
-from segmentare.tasks import Instance, Semantic
+from segmentare.tasks import InstanceTask, SemanticTask
 
 GROUND = Category("background", (0, 0, 0), background=True)
 CELL = Category("cell", (255, 0, 0), thing=True)
@@ -73,7 +73,7 @@ def pattern(stride, task):
 
 @pytest.mark.parametrize("stride", [1, 4])
 @pytest.mark.parametrize("scale", [None, 1.0, 0.37, 1.7])
-@pytest.mark.parametrize("task", [Semantic((GROUND, AREA)), Instance((GROUND, CELL))])
+@pytest.mark.parametrize("task", [SemanticTask((GROUND, AREA)), InstanceTask((GROUND, CELL))])
 def test_maps_of_parts_are_those_of_the_whole(stride, scale, task):
     most = 1 if scale == 0.37 else 1e-3  # rounding of the input may differ by a gray level
     image = noise(1201, 1310)  # more than is processed in one piece
@@ -93,7 +93,7 @@ def test_maps_of_parts_are_those_of_the_whole(stride, scale, task):
 
 
 def test_rows_that_are_skipped_change_nothing():
-    task, image = Semantic((GROUND, AREA)), noise(1201, 1310)
+    task, image = SemanticTask((GROUND, AREA)), noise(1201, 1310)
     predictor = Predictor(pattern(1, task), task, preprocessing(scale=1.0))
     maps = MapRows(predictor, Grid(WholeImage(image), predictor.preprocessing), (100, 900))
     maps.skip_to((600, 800))

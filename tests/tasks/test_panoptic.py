@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmentare.annotations import UNLABELED, Segmentation
-from segmentare.tasks import Panoptic
+from segmentare.tasks import PanopticTask
 
-SCENE = Panoptic((SKY, SHEEP, DOG, GRASS))
+SCENE = PanopticTask((SKY, SHEEP, DOG, GRASS))
 KINDS = {"kinds": (1, 2), "stuff": (0, 3)}
 
 

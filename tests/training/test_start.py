@@ -12,12 +12,12 @@ from segmentare.architecture import NetworkSpec
 from segmentare.checkpoint import save_model
 from segmentare.errors import ModelError
 from segmentare.networks.inference import from_arrays
-from segmentare.tasks import Semantic
+from segmentare.tasks import SemanticTask
 from segmentare.training import start as start_module
 from segmentare.training.start import say_rules, started
 from segmentare.wishes import choose_spec
 
-STREET = Semantic(tuple(Category(str(i), (i, i, i)) for i in range(4)))
+STREET = SemanticTask(tuple(Category(str(i), (i, i, i)) for i in range(4)))
 DESCRIPTION = {"task": TASK.to_dict()}
 
 

@@ -31,7 +31,7 @@ from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.refining import look_again
 from segmentare.result import Result
 from segmentare.skeletons import available
-from segmentare.tasks import Body, Pose
+from segmentare.tasks import BodyTask, PoseTask
 from segmentare.tasks.base import Task
 
 LINES = "predictions.jsonl"
@@ -215,7 +215,7 @@ class Images:
 
 def writer_for(out: Path, task: Task[Any], outputs: Outputs) -> Writer:
     """Return what writes the results of a task."""
-    if isinstance(task, Pose | Body):
+    if isinstance(task, PoseTask | BodyTask):
         return PoseWriter(out, task, outputs)
     return MaskWriter(out, task, outputs)
 

@@ -51,8 +51,8 @@ class Prediction(Found):
 
     >>> import numpy as np
     >>> from segmentare.annotations import Category, Segmentation
-    >>> from segmentare.tasks import Semantic
-    >>> task = Semantic((Category("skin", (0, 0, 0), background=True), Category("mole", (9, 0, 0))))
+    >>> from segmentare.tasks import SemanticTask
+    >>> task = SemanticTask((Category("skin", (0, 0, 0), background=True), Category("mole", (9, 0, 0))))
     >>> mask = np.zeros((40, 60), np.uint8)
     >>> mask[10:20, 15:45] = 1
     >>> found = Prediction(Segmentation(mask), np.zeros((40, 60, 3), np.uint8), "new.jpg", task)

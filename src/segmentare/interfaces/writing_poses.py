@@ -23,8 +23,8 @@ from segmentare.poses import Poses, Skeleton
 from segmentare.prediction import files
 from segmentare.prediction.keypoint_tables import KeypointTables
 from segmentare.skeletons import available, dropped
-from segmentare.tasks.body import Body
-from segmentare.tasks.pose import Pose
+from segmentare.tasks.body import BodyTask
+from segmentare.tasks.pose import PoseTask
 
 _USUAL = 25  # OpenPose's own default
 
@@ -44,7 +44,7 @@ class PoseWriter:
     """
 
     out: Path
-    task: Pose | Body
+    task: PoseTask | BodyTask
     outputs: Outputs
     _layout: int | None = field(init=False)
     _tables: KeypointTables = field(init=False)

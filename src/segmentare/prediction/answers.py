@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segmentare.prediction.blocks import Place, Plan, Workspace
 from segmentare.prediction.connected import Mask, MaskOf, without_small
 from segmentare.prediction.seams import Joined, join
-from segmentare.tasks import Semantic
+from segmentare.tasks import SemanticTask
 from segmentare.tasks.base import Task
 
 
@@ -35,7 +35,7 @@ class Answers:
         self._mask_of: MaskOf | None = None
         self.objects: Joined | None = None
         pixels = plan.size[0] * plan.size[1]
-        if isinstance(task, Semantic):
+        if isinstance(task, SemanticTask):
             smallest = task.smallest * pixels
             if task.binary and smallest > 1:
                 self._mask_of = self._cleaned(smallest)
@@ -44,7 +44,7 @@ class Answers:
         self.areas, self.boxes = self._survey()
 
     def _cleaned(self, smallest: float) -> MaskOf:
-        """Leave out small objects, and then small holes, as `Semantic.decode` does."""
+        """Leave out small objects, and then small holes, as `SemanticTask.decode` does."""
 
         def stored(place: Place) -> Mask:
             category: Mask = self._workspace.load(place, "category")[0]

@@ -23,7 +23,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Body(Task[Poses]):
+class BodyTask(Task[Poses]):
     """Find people, the pixels of each, and their keypoints, under one id.
 
     Every person has one center: of the silhouette where there is one, else of the keypoints.

@@ -24,7 +24,7 @@ _AROUND = 12.0  # typical radii around a part of an image: all but the rarest ob
 
 
 @dataclass(frozen=True)
-class Instance(Task[Segmentation]):
+class InstanceTask(Task[Segmentation]):
     """Find objects that do not overlap, give each a category, a score and its pixels.
 
     Two codes say which pixels belong together. `center`: a bump at the center of every object, and

@@ -17,7 +17,7 @@ from segmentare.tasks.base import Head, Labels, Maps, Task
 
 
 @dataclass(frozen=True)
-class Panoptic(Task[Segmentation]):
+class PanopticTask(Task[Segmentation]):
     """Classify every pixel; let the pixels of things vote for the center of their instance.
 
     Every instance gets the category of most of its pixels. Pixels that nothing explains (things

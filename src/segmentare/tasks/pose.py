@@ -24,7 +24,7 @@ PEOPLE = (
 
 
 @dataclass(frozen=True)
-class Pose(Task[Poses]):
+class PoseTask(Task[Poses]):
     """Find any number of objects by their keypoints, without looking for their boxes first.
 
     Both codes have a heatmap for each keypoint and differ in what tells whose it is. `center`: a

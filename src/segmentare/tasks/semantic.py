@@ -19,7 +19,7 @@ _SMALLEST = (0.0, 0.0005, 0.002, 0.01)
 
 
 @dataclass(frozen=True)
-class Semantic(Task[Segmentation]):
+class SemanticTask(Task[Segmentation]):
     """Give every pixel the most probable category.
 
     One background and one kind of object make one map, the probability of the object; several
