@@ -74,8 +74,8 @@ def write_model(folder: Path) -> Path:
     """Write a small network with random weights that sees images at their own scale."""
     import torch
 
-    from segmentare.annotations import Category
-    from segmentare.checkpoint import save_model
+    from segmentare.annotations.segmentation import Category
+    from segmentare.models.checkpoint import save_model
     from segmentare.networks.inference import to_arrays
     from segmentare.networks.network import NetworkSpec, build_network
     from segmentare.prediction.preprocessing import Preprocessing

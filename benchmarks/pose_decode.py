@@ -20,8 +20,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from segmentare.poses import Poses, box_areas, keypoint_boxes
-from segmentare.skeletons import SKELETONS
+from segmentare.annotations.poses import Poses, box_areas, keypoint_boxes
+from segmentare.annotations.skeletons import SKELETONS
 from segmentare.tasks import encodings
 from segmentare.tasks.pose import CODES, PoseTask
 

@@ -4,14 +4,14 @@ import numpy as np
 import torch
 from drawn_poses import COCO
 
-from segmentare.annotations import Category
-from segmentare.architecture import NetworkSpec
-from segmentare.checkpoint import save_model
+from segmentare.annotations.segmentation import Category
+from segmentare.commands.network_choice import choose_spec
+from segmentare.models.architecture import NetworkSpec
+from segmentare.models.checkpoint import save_model
 from segmentare.networks.inference import to_arrays
 from segmentare.networks.network import build_network
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import BodyTask, InstanceTask, PanopticTask, PoseTask, SemanticTask
-from segmentare.wishes import choose_spec
 
 CELLS = (Category("background", (0, 0, 0), background=True), Category("x", (255, 0, 0), thing=True))
 SCENE = (*CELLS, Category("sky", (0, 0, 255)))

@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from segmentare.annotations import Segmentation
-from segmentare.datasets.synthetic import draw_lesion
-from segmentare.datasets.synthetic_objects import MEADOW_CATEGORIES, draw_meadow
-from segmentare.datasets.synthetic_people import SKELETON, draw_people
-from segmentare.prediction.cutout import cutout
-from segmentare.prediction.drawing_maps import draw_heatmaps
-from segmentare.prediction.drawing_poses import draw_poses, object_color
+from segmentare.annotations.segmentation import Segmentation
+from segmentare.drawing.cutout import cutout
+from segmentare.drawing.maps import draw_heatmaps
+from segmentare.drawing.poses import draw_poses, object_color
+from segmentare.synthetic.lesion_dataset import draw_lesion
+from segmentare.synthetic.object_datasets import MEADOW_CATEGORIES, draw_meadow
+from segmentare.synthetic.people_dataset import SKELETON, draw_people
 from segmentare.tasks import PoseTask
 from segmentare.tasks.base import Maps
 

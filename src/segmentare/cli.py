@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from segmentare.commands import COMMANDS
+from segmentare.commands.options import REQUIRED, Option, describe, hint, options_of
 from segmentare.errors import SegmentareError, UnknownOptionError
-from segmentare.interfaces.overwriting import check_replaceable, sign, write_signed
-from segmentare.options import REQUIRED, Option, describe, hint, options_of
+from segmentare.overwriting import check_replaceable, sign, write_signed
 from segmentare.result import Result
 
 _ABOUT = """\
@@ -235,7 +235,7 @@ def show(result: Result) -> None:
     """Print the tables of a result."""
     from rich.table import Table
 
-    from segmentare.interfaces.terminal import console
+    from segmentare.terminal import console
 
     out = console()
     for item in result.tables():

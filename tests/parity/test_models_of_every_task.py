@@ -12,14 +12,14 @@ pytest.importorskip("tensorflow", reason="needs segmentare[tensorflow]")
 torch = pytest.importorskip("torch", reason="needs segmentare[torch]")
 
 from segmentare import networks
-from segmentare.annotations import Category, Segmentation
-from segmentare.checkpoint import load_model, save_model
-from segmentare.datasets.images import read_image
-from segmentare.engines.loading import load
+from segmentare.annotations.segmentation import Category, Segmentation
+from segmentare.images.reading import read_image
 from segmentare.keras import inference as keras_inference
 from segmentare.keras.weights import to_arrays
+from segmentare.models.checkpoint import load_model, save_model
 from segmentare.networks import inference as torch_inference
 from segmentare.prediction.preprocessing import Preprocessing
+from segmentare.runtimes.loading import load
 from segmentare.tasks import BodyTask, InstanceTask, PanopticTask, PoseTask, SemanticTask
 
 TOLERANCE = 1e-5

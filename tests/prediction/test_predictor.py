@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from segmentare import geometry
-from segmentare.annotations import Category
+from segmentare.annotations import geometry
+from segmentare.annotations.segmentation import Category
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks.base import Head

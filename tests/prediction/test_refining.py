@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from drawn_poses import COCO, of_keypoints, people, with_silhouettes
 
+from segmentare.annotations.skeletons import SKELETONS
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.prediction.refining import Refined, look_again
-from segmentare.skeletons import SKELETONS
 from segmentare.tasks import BodyTask, PoseTask, SemanticTask
 
 SIZE = (240, 400)

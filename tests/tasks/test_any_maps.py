@@ -10,8 +10,8 @@ from drawn_poses import COCO, LEAF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmentare.annotations import UNLABELED, Segmentation
-from segmentare.poses import Poses
+from segmentare.annotations.poses import Poses
+from segmentare.annotations.segmentation import UNLABELED, Segmentation
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import BodyTask, InstanceTask, PanopticTask, PoseTask, SemanticTask, peaks

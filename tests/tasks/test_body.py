@@ -15,7 +15,7 @@ from check_task import (
 )
 from drawn_poses import COCO, people, with_silhouettes
 
-from segmentare.annotations import UNLABELED, Segmentation
+from segmentare.annotations.segmentation import UNLABELED, Segmentation
 from segmentare.tasks import BodyTask, encodings
 
 BODY = BodyTask(COCO)

@@ -18,7 +18,7 @@ from drawn_objects import BACKGROUND, CELL, DOG, SHEEP, ellipses, f1, of_cells, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmentare.annotations import UNLABELED, Segmentation
+from segmentare.annotations.segmentation import UNLABELED, Segmentation
 from segmentare.tasks import InstanceTask
 
 CENTER = InstanceTask((BACKGROUND, CELL))

@@ -17,7 +17,7 @@ from drawn_objects import DOG, GRASS, SHEEP, SKY, rectangles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmentare.annotations import UNLABELED, Segmentation
+from segmentare.annotations.segmentation import UNLABELED, Segmentation
 from segmentare.tasks import PanopticTask
 
 SCENE = PanopticTask((SKY, SHEEP, DOG, GRASS))

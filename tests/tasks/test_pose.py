@@ -14,8 +14,8 @@ from check_task import (
 )
 from drawn_poses import COCO, LEAF, STANDING, of_keypoints, people
 
-from segmentare import geometry
-from segmentare.poses import Skeleton
+from segmentare.annotations import geometry
+from segmentare.annotations.poses import Skeleton
 from segmentare.tasks import TASKS, PoseTask, peaks, reading
 
 CENTER, FIELDS = PoseTask(COCO), PoseTask(COCO, code="fields")

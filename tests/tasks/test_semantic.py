@@ -12,8 +12,8 @@ from check_task import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmentare import geometry
-from segmentare.annotations import UNLABELED, Category, Segmentation
+from segmentare.annotations import geometry
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation
 from segmentare.errors import ModelError
 from segmentare.tasks import SemanticTask, task_from_dict
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from tiny_training import PLAN, TASK, network_of, same, training, weights
 
-from segmentare.architecture import NetworkSpec
-from segmentare.batches import Batches
 from segmentare.errors import ModelError
+from segmentare.models.architecture import NetworkSpec
+from segmentare.training.batches import Batches
 from segmentare.training.loop import BEST
 from segmentare.training.state import STATE
 

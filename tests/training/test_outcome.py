@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 from tiny_training import PLAN, TASK, sample, training
 
-from segmentare.annotations import Category, Segmentation
+from segmentare.annotations.segmentation import Category, Segmentation
 from segmentare.prediction.predictor import Predictor
 from segmentare.tasks import InstanceTask
 from segmentare.training.outcome import doubts, say_work, work_done

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_training import PLAN, TASK
 
-from segmentare.annotations import Category, Sample, Segmentation
+from segmentare.annotations.segmentation import Category, Sample, Segmentation
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import SemanticTask

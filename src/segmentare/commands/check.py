@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segmentare.commands.options import command
 from segmentare.commands.values import Folder, TaskName
-from segmentare.options import command
 
 if TYPE_CHECKING:
-    from segmentare.interfaces.checking import Checked
-    from segmentare.poses import Skeleton
+    from segmentare.annotations.poses import Skeleton
+    from segmentare.report.checking import Checked
 
 
 @command
@@ -58,11 +58,11 @@ def check(
     """
     from segmentare.datasets import KEYPOINT_TASKS, open_richest
     from segmentare.datasets.checking import check as check_dataset
-    from segmentare.interfaces.check_page import write_check_page
-    from segmentare.interfaces.checking import Checked, sample_pictures
-    from segmentare.interfaces.chosen_skeletons import choose_skeleton, open_as
-    from segmentare.interfaces.display import Display
-    from segmentare.interfaces.overwriting import check_replaceable, free_name
+    from segmentare.datasets.chosen_skeletons import choose_skeleton, open_as
+    from segmentare.overwriting import check_replaceable, free_name
+    from segmentare.progress import Display
+    from segmentare.report.check_page import write_check_page
+    from segmentare.report.checking import Checked, sample_pictures
 
     data, display = Path(data), Display(quiet=quiet)
     path = Path(f"check-{data.resolve().name}.html") if isinstance(page, bool) else Path(page)

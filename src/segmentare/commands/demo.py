@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segmentare.commands.options import command
 from segmentare.commands.predict import predict
 from segmentare.commands.train import Run, train
 from segmentare.commands.values import Folder, Seconds, TaskName
 from segmentare.errors import BudgetError, OutputExistsError
-from segmentare.options import command
 
 if TYPE_CHECKING:
-    from segmentare.interfaces.display import Display
+    from segmentare.progress import Display
 
 _IMAGES, _NEW = 240, 6
 _MARK = ".drawn"  # file that says what was drawn into a folder
@@ -62,7 +62,7 @@ def demo(
         segmentare demo --task instance --out cells
         segmentare demo --data photos --out first --budget 5m
     """
-    from segmentare.interfaces.display import Display, duration
+    from segmentare.progress import Display, duration
 
     out, display = Path(out), Display(quiet=quiet)
     new, drawn = out / "new", data is None
@@ -125,8 +125,8 @@ def draw_into(folder: Path, task: str, count: int, seed: int, display: Display) 
         OutputExistsError: The folder holds something that was not drawn.
     """
     from segmentare.atomic import write_json
-    from segmentare.interfaces.converting import new_folder
-    from segmentare.interfaces.overwriting import others
+    from segmentare.datasets.converting import new_folder
+    from segmentare.overwriting import others
 
     drawn = f"{task} {count} {seed}"
     if folder.exists():
@@ -154,7 +154,9 @@ def _read_mark(folder: Path) -> dict[str, Any]:
 
 
 def _write_drawn(folder: Path, task: str, count: int, seed: int) -> None:
-    from segmentare.datasets import synthetic, synthetic_objects, synthetic_people
+    from segmentare.synthetic import lesion_dataset as synthetic
+    from segmentare.synthetic import object_datasets as synthetic_objects
+    from segmentare.synthetic import people_dataset as synthetic_people
 
     if task == "semantic":
         synthetic.write_dataset(folder, count, seed=seed)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from segmentare.commands.options import command
 from segmentare.commands.values import Folder
-from segmentare.options import command
 
 if TYPE_CHECKING:
-    from segmentare.interfaces.exporting import Export
+    from segmentare.runtimes.exporting import Export
 
 
 @command
@@ -62,8 +62,8 @@ def export(
         segmentare export run --to openvino --int8 --data photos --out small
         segmentare export run --to onnx --data photos --flips
     """
-    from segmentare.interfaces import exporting
-    from segmentare.interfaces.display import Display
+    from segmentare.progress import Display
+    from segmentare.runtimes import exporting
 
     options = exporting.ExportOptions(
         data=None if data is None else Path(data),

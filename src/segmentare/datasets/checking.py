@@ -12,18 +12,18 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from segmentare.annotations import UNLABELED, Segmentation
+from segmentare.annotations.geometry import Image
+from segmentare.annotations.poses import Poses
+from segmentare.annotations.segmentation import UNLABELED, Segmentation
 from segmentare.datasets import findings
 from segmentare.datasets.base import Dataset, Problem, Record
 from segmentare.datasets.checkups import Checkup
 from segmentare.datasets.files import FileDataset
 from segmentare.datasets.findings import Seen
-from segmentare.datasets.fingerprints import fingerprint
-from segmentare.datasets.images import read_image
 from segmentare.datasets.splitting import Split
 from segmentare.errors import DatasetError, MissingPackageError
-from segmentare.geometry import Image
-from segmentare.poses import Poses
+from segmentare.images.fingerprints import fingerprint
+from segmentare.images.reading import read_image
 
 
 def check(

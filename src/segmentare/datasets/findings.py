@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import UNLABELED, Category
+from segmentare.annotations.geometry import Size
+from segmentare.annotations.segmentation import UNLABELED, Category
 from segmentare.datasets.base import Dataset, Part, Problem, Record
 from segmentare.datasets.checkups import CategoryUse, Crossing
 from segmentare.datasets.files import relative
-from segmentare.datasets.fingerprints import Fingerprint, near_duplicates
 from segmentare.datasets.splitting import Split
-from segmentare.geometry import Size
+from segmentare.images.fingerprints import Fingerprint, near_duplicates
 
 LEAST_IMAGES = 3  #: one to train on, one to choose by, one to measure on
 

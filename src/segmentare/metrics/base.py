@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from segmentare.annotations import A, Category
+from segmentare.annotations.segmentation import A, Category
+from segmentare.errors import InputError
 
 
 class Named(Protocol):
@@ -57,10 +58,10 @@ class ImageMetric(Metric[A], Generic[A, Row]):
         """Return the rows.
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         if not self._images:
-            raise ValueError(
+            raise InputError(
                 f"Scores need at least one image with something labeled; got none "
                 f"({len(self._unscored)} without labels)."
             )
@@ -96,8 +97,8 @@ def check_names(categories: Sequence[Category]) -> None:
     """Stop unless there are categories, all of different names.
 
     Raises:
-        ValueError: There is none, or two have the same name.
+        InputError: There is none, or two have the same name.
     """
     names = [category.name for category in categories]
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"Categories must have different names, at least one; got {names}.")
+        raise InputError(f"Categories must have different names, at least one; got {names}.")

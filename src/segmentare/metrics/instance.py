@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from segmentare.annotations import UNLABELED, Category, Segmentation
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation
+from segmentare.errors import InputError
 from segmentare.metrics import average_precision, matching
 from segmentare.metrics.average_precision import Ranked
 from segmentare.metrics.base import ImageMetric, check_names
@@ -61,7 +62,7 @@ class InstanceScores(ImageMetric[Segmentation, _Scored]):
                 the surest ones; COCO's number is too small for images of more objects.
 
         Raises:
-            ValueError: Every category is background, or two have the same name.
+            InputError: Every category is background, or two have the same name.
         """
         self._counted = Counted.instances(categories)
         check_names(categories if self._counted.objects.any() else ())
@@ -76,7 +77,7 @@ class InstanceScores(ImageMetric[Segmentation, _Scored]):
         """Count one more image.
 
         Raises:
-            ValueError: The sizes differ, an object has no category or no score, or there is no
+            InputError: The sizes differ, an object has no category or no score, or there is no
                 map of instances.
         """
         try:
@@ -85,7 +86,7 @@ class InstanceScores(ImageMetric[Segmentation, _Scored]):
                 return
             self._count(predicted, truth, name)
         except ValueError as error:
-            raise ValueError(f"Image {name!r} cannot be scored: {error}") from error
+            raise InputError(f"Image {name!r} cannot be scored: {error}") from error
 
     def _count(self, predicted: Segmentation, truth: Segmentation, name: str) -> None:
         number = len(self._categories)
@@ -141,7 +142,7 @@ class InstanceScores(ImageMetric[Segmentation, _Scored]):
             of average precision of which there are true objects (see `compute`).
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         images = self._scored()
         means = {
@@ -167,7 +168,7 @@ class InstanceScores(ImageMetric[Segmentation, _Scored]):
             predictions (`images_above`). `unscored`: names of images without a labeled pixel.
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         images = self._scored()
         sums = Sums.added([row.sums for row in images])

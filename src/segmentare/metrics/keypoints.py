@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from segmentare.annotations.poses import Poses, Skeleton
+from segmentare.errors import InputError
 from segmentare.metrics import correct_keypoints, keypoint_similarity
 from segmentare.metrics.average_precision import Ranked, average_precision, mean_precision
 from segmentare.metrics.base import ImageMetric
 from segmentare.metrics.correct_keypoints import Counts
 from segmentare.metrics.intervals import mean_with_interval
-from segmentare.poses import Poses, Skeleton
 
 _OKS = (
     *("oks_ap", "oks_ap50", "oks_ap75", "oks_ap_medium", "oks_ap_large"),
@@ -88,12 +89,12 @@ class PoseScores(ImageMetric[Poses, _Scored]):
         """Count one more image.
 
         Raises:
-            ValueError: Sizes or keypoints differ, or a number is not finite.
+            InputError: Sizes or keypoints differ, or a number is not finite.
         """
         try:
             self._check(predicted, truth)
         except ValueError as error:
-            raise ValueError(f"Image {name!r} cannot be scored: {error}") from error
+            raise InputError(f"Image {name!r} cannot be scored: {error}") from error
         similarity = keypoint_similarity.similarities(predicted.keypoints, truth)
         ranked = keypoint_similarity.rank(predicted, truth, similarity)
         labeled = ~truth.crowd & (truth.keypoints[..., 2] > 0).any(axis=1)
@@ -123,7 +124,7 @@ class PoseScores(ImageMetric[Poses, _Scored]):
         names = self._skeleton.keypoints
         for what, poses in (("prediction", predicted), ("truth", truth)):
             if poses.skeleton.keypoints != names:
-                raise ValueError(
+                raise InputError(
                     f"The {what} must have the {len(names)} keypoints of '{self._skeleton.name}'; "
                     f"it has the {len(poses.skeleton.keypoints)} of '{poses.skeleton.name}'. "
                     "Convert it first."
@@ -131,17 +132,17 @@ class PoseScores(ImageMetric[Poses, _Scored]):
             for field in ("keypoints", "boxes", "areas", "scores"):
                 values = getattr(poses, field)
                 if values is not None and not np.isfinite(values).all():
-                    raise ValueError(
+                    raise InputError(
                         f"The {field} of the {what} must be finite numbers; found "
                         f"{values[~np.isfinite(values)][0]}."
                     )
         if predicted.size != truth.size:
-            raise ValueError(
+            raise InputError(
                 f"Prediction and truth must have the same height and width; got {predicted.size} "
                 f"and {truth.size}."
             )
         if truth.skeleton.sigmas != self._skeleton.sigmas:
-            raise ValueError(
+            raise InputError(
                 f"The truth must have the sigmas of '{self._skeleton.name}', "
                 f"{self._skeleton.sigmas}; it has {truth.skeleton.sigmas}."
             )
@@ -157,7 +158,7 @@ class PoseScores(ImageMetric[Poses, _Scored]):
             has any.
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         images = self._scored()
         known: dict[str, float | None] = _oks([image.ranked for image in images])
@@ -182,7 +183,7 @@ class PoseScores(ImageMetric[Poses, _Scored]):
             predictions (`images_above`).
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         images = self._scored()
         ranked = [image.ranked for image in images]

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import UNLABELED, Category, Segmentation
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation
+from segmentare.errors import InputError
 from segmentare.metrics import confusion, matching
 from segmentare.metrics.base import ImageMetric, check_names
 from segmentare.metrics.intervals import pooled_interval
@@ -76,7 +77,7 @@ class PanopticScores(ImageMetric[Segmentation, _Scored]):
             fast: Leave out intervals, which are then `None`.
 
         Raises:
-            ValueError: There is no category, or two have the same name.
+            InputError: There is no category, or two have the same name.
         """
         check_names(categories)
         self._categories = categories
@@ -88,7 +89,7 @@ class PanopticScores(ImageMetric[Segmentation, _Scored]):
         """Count one more image.
 
         Raises:
-            ValueError: The sizes differ, an id is no category, an instance is not of a thing, or
+            InputError: The sizes differ, an id is no category, an instance is not of a thing, or
                 there is no map of instances.
         """
         try:
@@ -105,7 +106,7 @@ class PanopticScores(ImageMetric[Segmentation, _Scored]):
                 answer.astype(np.uint8), truth.category, number + 1
             )[:number]
         except ValueError as error:
-            raise ValueError(f"Image {name!r} cannot be scored: {error}") from error
+            raise InputError(f"Image {name!r} cannot be scored: {error}") from error
         tallies = matching.tally(overlaps, number, strict=True)
         self._images.append(_Scored(name, tallies, pixels))
 
@@ -131,7 +132,7 @@ class PanopticScores(ImageMetric[Segmentation, _Scored]):
             the category maps, pooled.
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         total = np.sum([row.tallies for row in self._scored()], axis=0)
         return {
@@ -154,7 +155,7 @@ class PanopticScores(ImageMetric[Segmentation, _Scored]):
             images without a labeled pixel.
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         images = self._scored()
         scores: dict[str, Any] = {

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import Category, Segmentation, foreground_ids
+from segmentare.annotations.segmentation import Category, Segmentation, foreground_ids
+from segmentare.errors import InputError
 from segmentare.metrics import confusion
 from segmentare.metrics.base import ImageMetric, check_names
 from segmentare.metrics.boundary import boundary_scores
@@ -73,7 +74,7 @@ class SemanticScores(ImageMetric[Segmentation, _Scored]):
                 absent everywhere, and an image takes about a millisecond.
 
         Raises:
-            ValueError: There is no category, or two have the same name.
+            InputError: There is no category, or two have the same name.
         """
         check_names(categories)
         self._categories = categories
@@ -87,14 +88,14 @@ class SemanticScores(ImageMetric[Segmentation, _Scored]):
         """Count one more image.
 
         Raises:
-            ValueError: The sizes differ, or an id has no category (see `confusion_matrix`).
+            InputError: The sizes differ, or an id has no category (see `confusion_matrix`).
         """
         try:
             matrix = confusion.confusion_matrix(
                 predicted.category, truth.category, len(self._categories)
             )
         except ValueError as error:
-            raise ValueError(f"Image {name!r} cannot be scored: {error}") from error
+            raise InputError(f"Image {name!r} cannot be scored: {error}") from error
         if not matrix.any():
             self._unscored.append(name)
             return
@@ -142,7 +143,7 @@ class SemanticScores(ImageMetric[Segmentation, _Scored]):
             means over images; `dice_pooled`, `iou_pooled` and `miou` pooled.
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         images = self._scored()
         means = {key: float(np.mean([row.image[key] for row in images])) for key in images[0].image}
@@ -164,7 +165,7 @@ class SemanticScores(ImageMetric[Segmentation, _Scored]):
             pixel.
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         images = self._scored()
         scores: dict[str, Any] = {

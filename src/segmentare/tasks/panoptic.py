@@ -9,9 +9,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import UNLABELED, Category, Segmentation, relabel
+from segmentare.annotations.poses import Skeleton
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation, relabel
+from segmentare.errors import InputError
 from segmentare.metrics.panoptic import PanopticScores
-from segmentare.poses import Skeleton
 from segmentare.tasks import encodings, grouping
 from segmentare.tasks.base import Head, Labels, Maps, Task
 
@@ -70,7 +71,7 @@ class PanopticTask(Task[Segmentation]):
 
     def encode(self, annotation: Segmentation, stride: int) -> Maps:
         if annotation.instance is None:
-            raise ValueError(
+            raise InputError(
                 "A panoptic segmentation needs an annotation with instance ids; got one with "
                 "categories only. Use the semantic task for it."
             )

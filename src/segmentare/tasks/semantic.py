@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import UNLABELED, Category, Segmentation, is_binary
+from segmentare.annotations.poses import Skeleton
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation, is_binary
 from segmentare.metrics.semantic import SemanticScores
-from segmentare.poses import Skeleton
 from segmentare.tasks import encodings
 from segmentare.tasks.base import Head, Labels, Maps, Task
 

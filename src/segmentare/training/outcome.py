@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from segmentare.annotations import UNLABELED, Sample, Segmentation
+from segmentare.annotations.segmentation import UNLABELED, Sample, Segmentation
 from segmentare.datasets.traits import as_masks
 from segmentare.prediction.predictor import Predictor
 from segmentare.tasks import SemanticTask
