@@ -13,7 +13,8 @@ from segmentare.commands import demo
 from segmentare.overwriting import check_inputs, free_name
 from segmentare.progress import Display
 from segmentare.results.outputs import VideoOutputs
-from segmentare.video.prediction import best_ending, predict_video
+from segmentare.video.prediction import predict_video
+from segmentare.video.writing import best_ending
 
 MINE = "<!DOCTYPE html><title>my notes on segmentare check</title>"
 
