@@ -81,7 +81,7 @@ SPOILED = {
     one_category: ("All masks hold the one value 0", False),
     broken_image: ("'drawn_002.png' is damaged .* restore or remove it", True),
     single: ("needs at least 3 images; there is 1", False),
-    sixteen_bits: ("'drawn_002' is unlike the others.* 1 channel of uint16", False),
+    sixteen_bits: ("'drawn_002.tif' has 1 channel of uint16, but most images have 3", True),
 }
 
 

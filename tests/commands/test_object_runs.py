@@ -108,5 +108,5 @@ def test_the_demo_touches_nobody_elses_images(refused, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "mine.png").write_bytes(b"mine")
     said = refused("demo", "--out", tmp_path)
-    assert "holds something that was not drawn" in said
+    assert "it holds something else" in said
     assert (tmp_path / "data" / "mine.png").read_bytes() == b"mine"

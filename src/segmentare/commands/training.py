@@ -294,9 +294,9 @@ def _skeleton(earlier: Plan | None, options: Options) -> Skeleton | None:
 
 
 def _check_data(dataset: Dataset, loaded: Loaded, options: Options, display: Display) -> None:
-    problems = [*(p for p in dataset.problems if p.stops), *loaded.problems]
-    for problem in problems:
+    for problem in loaded.problems:
         display.warn(f"{problem.file}: {problem.what}" if problem.file else problem.what)
+    problems = [problem for problem in loaded.problems if problem.stops]
     if any(not problem.file for problem in problems):
         raise DatasetError(next(problem.what for problem in problems if not problem.file))
     if problems and not options.skip_broken:

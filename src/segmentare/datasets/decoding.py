@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from segmentare.annotations.segmentation import Sample
 from segmentare.datasets.base import Dataset, Problem, Record
-from segmentare.errors import DatasetError
-from segmentare.images.fingerprints import Fingerprint, fingerprint
+from segmentare.datasets.checking import judge, look
+from segmentare.datasets.findings import Seen
+from segmentare.images.fingerprints import Fingerprint
 from segmentare.progress import Display
 
 MEMORY = 1_500_000_000  #: bytes of decoded images that are kept at once
@@ -25,8 +26,8 @@ class Loaded:
 
     Attributes:
         samples: Those that could be kept.
-        contents: Fingerprint of every image that could be read, kept or not.
-        problems: One for each image that could not be used.
+        contents: Fingerprint of every image that can be used, kept or not.
+        problems: All that is wrong with the dataset and its images, as a check finds it.
         complete: False where memory did not suffice to keep them all.
     """
 
@@ -54,26 +55,27 @@ def load(
         memory: Bytes after which nothing more is kept.
     """
     place = {record.name: index for index, record in enumerate(dataset.records)}
-    loaded, used = Loaded(), 0
+    loaded, used, everything = Loaded(), 0, []
 
-    def read(record: Record) -> tuple[Record, Sample[Any] | None, Fingerprint | None, str]:
-        try:
-            sample = dataset[place[record.name]]
-        except DatasetError as error:
-            return record, None, None, str(error)
-        content = fingerprint(sample.image)
-        return record, sample if keep is None else keep(sample), content, ""
+    def read(record: Record) -> tuple[Seen, Sample[Any] | None]:
+        seen, sample = look(dataset, place[record.name])
+        return seen, sample if keep is None or sample is None else keep(sample)
 
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        results: Iterator[Any] = pool.map(read, records)
-        for record, sample, content, reason in display.over(results, "Reading", len(records)):
+        results = pool.map(read, records)
+        for seen, sample in display.over(results, "Reading", len(records)):
+            everything.append(seen)
             if sample is None:
-                loaded.problems.append(Problem(record.image.name, reason, stops=True))
                 continue
-            loaded.contents[record.name] = content
             used += sample.image.nbytes + sample.annotation.nbytes
             if used <= memory:
-                loaded.samples[record.name] = sample
+                loaded.samples[seen.record.name] = sample
             else:
                 loaded.complete = False
+    judged, loaded.problems = judge(dataset, everything)
+    for seen in judged:
+        if seen.problem is None and seen.mark is not None:
+            loaded.contents[seen.record.name] = seen.mark
+        else:
+            loaded.samples.pop(seen.record.name, None)
     return loaded

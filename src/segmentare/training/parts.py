@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from segmentare.datasets.base import Dataset
-from segmentare.datasets.checking import keep_together
+from segmentare.datasets.checking import usual_split
 from segmentare.datasets.decoding import Loaded
-from segmentare.datasets.splitting import make_split, read_split
+from segmentare.datasets.findings import about_crossings, crossings
+from segmentare.datasets.splitting import read_split
 from segmentare.errors import DatasetError
-from segmentare.images.fingerprints import Fingerprint, near_duplicates
+from segmentare.images.fingerprints import near_duplicates
 from segmentare.progress import Display
 from segmentare.training.runs import PARTS, read_split_parts
 
@@ -81,14 +81,14 @@ def choose_parts(
         parts = read_split_parts(earlier)
         ordered = {p: tuple(r.name for r in records if r.name in parts[p]) for p in PARTS}
         return Parts(ordered["train"], ordered["val"], ordered["test"], "the split of this run")
-    given = splitting.file is not None or any(record.part for record in records)
     pairs = near_duplicates([loaded.contents[record.name] for record in records])
     twins = [(records[i].name, records[j].name) for i, j in pairs]
     if splitting.file is not None:
         split = read_split(splitting.file, records)
     else:
-        split = make_split(
-            records if given else keep_together(records, twins),
+        split = usual_split(
+            records,
+            twins,
             seed=splitting.seed,
             val=splitting.val,
             test=splitting.test,
@@ -96,7 +96,13 @@ def choose_parts(
             groups=splitting.groups,
         )
     chosen = Parts(split.train, split.val, split.test, split.how)
-    _look_for_copies(twins, chosen, loaded.contents, splitting, display)
+    exact = [pair for pair in twins if _same(loaded, pair)]
+    near = [pair for pair in twins if not _same(loaded, pair)]
+    found = crossings(split, exact, near)
+    for problem in about_crossings(found, allow=splitting.allow_duplicates):
+        if problem.stops:
+            raise DatasetError(f"{problem.what} Or give --allow-duplicates.")
+        display.warn(problem.what)
     counts = ", ".join(f"{len(names)} {part}" for part, names in chosen.by_part().items())
     display.say(f"Split: {counts} ({chosen.how}).")
     if not chosen.test:
@@ -104,25 +110,5 @@ def choose_parts(
     return chosen
 
 
-def _look_for_copies(
-    twins: Sequence[tuple[str, str]],
-    parts: Parts,
-    contents: Mapping[str, Fingerprint],
-    splitting: Splitting,
-    display: Display,
-) -> None:
-    part = {name: p for p, names in parts.by_part().items() for name in names}
-    across = [(a, b) for a, b in twins if a in part and b in part and part[a] != part[b]]
-    exact = [(a, b) for a, b in across if contents[a].exact == contents[b].exact]
-    if exact and not splitting.allow_duplicates:
-        a, b = exact[0]
-        raise DatasetError(
-            f"No picture may lie in two parts of the split; {len(exact)} do, such as {a!r} "
-            f"({part[a]}) and {b!r} ({part[b]}). Remove the copies, or --allow-duplicates."
-        )
-    if across:
-        a, b = across[0]
-        display.warn(
-            f"{len(across)} pairs of nearly the same picture lie in two parts of the split, such "
-            f"as {a!r} ({part[a]}) and {b!r} ({part[b]}): scores are optimistic."
-        )
+def _same(loaded: Loaded, pair: tuple[str, str]) -> bool:
+    return loaded.contents[pair[0]].exact == loaded.contents[pair[1]].exact

@@ -83,17 +83,18 @@ class Smear:
 
 
 def survey(paths: Sequence[Path]) -> list[Survey]:
-    """Look at all mask files, in threads; a file that did not change is not read again."""
-
-    def look(path: Path) -> Survey:
-        try:
-            stat = path.stat()
-        except OSError as error:
-            return Survey(path, problem=f"'{path.name}' cannot be opened ({error.strerror}).")
-        return _survey_file(path, stat.st_mtime_ns, stat.st_size)
-
+    """Look at all mask files, in threads."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return list(threads.map(look, paths))
+        return list(threads.map(survey_file, paths))
+
+
+def survey_file(path: Path) -> Survey:
+    """Look at a mask file; one that did not change is not read again."""
+    try:
+        stat = path.stat()
+    except OSError as error:
+        return Survey(path, problem=f"'{path.name}' cannot be opened ({error.strerror}).")
+    return _survey_file(path, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=100_000)

@@ -64,6 +64,7 @@ def _open(root: Path, files: list[CocoFile]) -> ObjectDataset:
         listed = _list_file(file, finder, problems)
         records += [Record("", path, file.path, part=file.part) for path in listed]
         sources.update(listed)
+    problems += finder.remarks()
     parts = {record.part for record in records}
     if len(parts) == 1:
         records = [Record("", r.image, r.mask) for r in records]

@@ -14,6 +14,7 @@ from typing import Any
 
 from segmentare.annotations.segmentation import Category, distinct_color
 from segmentare.datasets.base import Part, Problem
+from segmentare.datasets.file_finder import FileFinder
 from segmentare.datasets.listing import list_images, part_of
 from segmentare.datasets.object_dataset import read_json
 from segmentare.errors import DatasetError
@@ -126,7 +127,7 @@ def category_of(entry: Entry, index: int, *, thing: bool, background: bool = Fal
 
 
 class ImageFinder:
-    """Finds the image files that JSON files name.
+    """Finds the image files that JSON files name; see `FileFinder`.
 
     Args:
         root: The folder of the dataset.
@@ -134,22 +135,29 @@ class ImageFinder:
     """
 
     def __init__(self, root: Path, without: Iterable[Path] = ()) -> None:
-        self._root = root
         aside = tuple(without)
-        self._by_name: dict[str, list[Path]] = {}
-        for path in list_images(root):
-            if not any(path.is_relative_to(folder) for folder in aside):
-                self._by_name.setdefault(path.name, []).append(path)
+        paths = list_images(root)
+        kept = [p for p in paths if not any(p.is_relative_to(folder) for folder in aside)]
+        self._finder = FileFinder(root, kept, (root / "images",))
 
-    def find(self, file: CocoFile, entry: Entry) -> Path | None:
-        """Return the image of an entry: in a folder named like the file, else the only one."""
-        name = str(entry["file_name"]).replace("\\", "/")
-        places = self._by_name.get(name.rsplit("/", 1)[-1], [])
-        for folder in (file.suffix, file.path.parent.name, *name.split("/")[:-1][-1:]):
-            near = [path for path in places if path.parent.name == folder]
-            if len(near) == 1:
-                return near[0]
-        return places[0] if len(places) == 1 else None
+    def find(self, file: CocoFile, entry: Entry, *, alone: bool = True) -> Path | None:
+        """Return the image of an entry: in a folder named like the file, else the only one.
+
+        Args:
+            file: The file that names it.
+            entry: What the file says of it.
+            alone: Find it also by its name alone; see `FileFinder.alone`.
+        """
+        name = str(entry["file_name"])
+        for folder in (file.suffix, file.path.parent.name):
+            near = self._finder.near(folder, name)
+            if near is not None:
+                return near
+        return self._finder.find(name) or (self._finder.alone(name) if alone else None)
+
+    def remarks(self) -> list[Problem]:
+        """Say which images were found by their names alone."""
+        return self._finder.remarks("the JSON file")
 
 
 def image_problem(file: CocoFile, number: int, path: Path | None) -> Problem | None:

@@ -141,7 +141,8 @@ class _Places:
         for folder in (self._root, self._root / "images", file.path.parent):
             if is_image(folder / name) and (folder / name).is_file():
                 return folder / name
-        return self._finder.find(file, entry) or self._find_beside(name)
+        found = self._finder.find(file, entry, alone=False) or self._find_beside(name)
+        return found or self._finder.find(file, entry)
 
     def remarks(self) -> list[Problem]:
         """Say which images come from beside the folder."""
@@ -153,7 +154,7 @@ class _Places:
                 stops=False,
             )
             for folder, count in self._beside.items()
-        ]
+        ] + self._finder.remarks()
 
     def _find_beside(self, name: str) -> Path | None:
         if self._siblings is None:

@@ -132,6 +132,7 @@ def _open(
             mask = folders[file.path] / str(annotation["file_name"])
             records.append(Record("", path, mask, part=file.part))
             known[mask] = _segments(annotation, meaning)
+    problems += finder.remarks()
     crowds = sum(s.category == UNLABELED for found in known.values() for s in found.values())
     if crowds:
         what = f"{crowds} segments are crowds of objects that nobody told apart: read as unlabeled."

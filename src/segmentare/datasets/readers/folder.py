@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from segmentare.datasets.base import Part, Problem, Record
+from segmentare.datasets.file_finder import FileFinder
 from segmentare.datasets.files import FileDataset, build, relative, unread
 from segmentare.datasets.listing import Found, classify, list_images, part_of
 from segmentare.datasets.pairing import named, pair
@@ -117,22 +118,28 @@ def _from_lines(
     paths: Sequence[Path],
 ) -> Pairs:
     """Look for the files that a table names; what is missing or not named is a problem."""
-    finder = _Finder(root, table, paths)
+    above = tuple(p for p in (table.parent, table.parent.parent) if p.is_relative_to(root))
+    finder = FileFinder(root, paths, above)
     records: list[Record] = []
     problems: list[Problem] = []
     taken: set[Path] = set()
     for image_name, mask_name, part in lines:
-        image, mask = finder.find(image_name, 0), finder.find(mask_name, 1)
-        missing = image_name if image is None else mask_name or f"mask of {image_name}"
+        image, mask = finder.find(image_name), finder.find(mask_name, "mask")
         if image is None or mask is None:
-            what = f"'{missing}' stands in {table.name} but not on disk; restore it."
-            problems.append(Problem(missing, what, stops=True))
+            lost = None if image is None else mask_name
+            problems.append(_missing(finder, table, image_name, lost))
+        elif image == mask:
+            what = f"{table.name} names '{image_name}' as an image and as its mask; correct it."
+            problems.append(Problem(image_name, what, stops=True))
         elif image in taken:
             what = f"'{image_name}' stands twice in {table.name}; remove one line."
             problems.append(Problem(image_name, what, stops=True))
         else:
             taken.add(image)
             records.append(Record("", image, mask, part=part))
+    if not records and problems:
+        what = f"No line of {table.name} can be followed: {problems[0].what}"
+        problems.insert(0, Problem("", what, stops=True))
     folders = {record.image.parent for record in records}
     spare = [path for path in paths if path.parent in folders and path not in taken]
     spare = [path for path in spare if path not in {record.mask for record in records}]
@@ -142,25 +149,15 @@ def _from_lines(
     return named(root, records), problems, f"pairs of images and masks listed in {table.name}"
 
 
-class _Finder:
-    """Finds files by the paths in a table, which may have been written on another machine."""
-
-    def __init__(self, root: Path, table: Path, paths: Sequence[Path]) -> None:
-        self._folders = (root, table.parent, table.parent.parent)
-        self._by_name: dict[str, list[Path]] = {}
-        for path in paths:
-            self._by_name.setdefault(path.name, []).append(path)
-
-    def find(self, name: str, place: int) -> Path | None:
-        """Return the file, or `None`; `place` 0 is an image, 1 a mask, where names repeat."""
-        if not name:
-            return None
-        tail = name.replace("\\", "/").lstrip("/")
-        for folder in self._folders:
-            if (folder / tail).is_file():
-                return folder / tail
-        named_so = self._by_name.get(tail.rsplit("/", 1)[-1], [])
-        return named_so[place if len(named_so) == 2 else 0] if 0 < len(named_so) < 3 else None
+def _missing(finder: FileFinder, table: Path, image: str, mask: str | None) -> Problem:
+    """Say that a table names no mask, or a file that is not there, and which is there instead."""
+    name, role = (image, "image") if mask is None else (mask, "mask")
+    if not name:
+        return Problem(image, f"'{image}' has no mask in {table.name}; name it.", stops=True)
+    there = finder.alike(name, "image" if mask is None else "mask")
+    near = f"there is '{relative(finder.root, there)}', so correct the table" if there else ""
+    what = f"The {role} '{name}' stands in {table.name} but not on disk; {near or 'restore it'}."
+    return Problem(name, what, stops=True)
 
 
 def _with_parts(records: Sequence[Record]) -> list[Record]:

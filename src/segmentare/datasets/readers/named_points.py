@@ -15,7 +15,7 @@ from segmentare.annotations.poses import Keypoints, Poses, Skeleton
 from segmentare.annotations.skeletons import SKELETONS, plain, skeleton_of
 from segmentare.datasets.base import Problem, Record
 from segmentare.datasets.files import relative
-from segmentare.datasets.listing import list_images, part_of
+from segmentare.datasets.listing import classify, list_images, part_of
 from segmentare.datasets.object_dataset import Listed, misfit
 from segmentare.datasets.pairing import named
 from segmentare.datasets.pose_dataset import (
@@ -155,8 +155,11 @@ class _Images:
         self._root = root
         self._taken: set[Path] = set()
         self._by_name: dict[str, list[Path]] = {}
-        for path in list_images(root):
-            self._by_name.setdefault(path.name, []).append(path)
+        found = classify(root, list_images(root))
+        only = {file.role for file in found} == {"mask"}  # then the names mislead
+        for file in found:
+            if file.role != "mask" or only:
+                self._by_name.setdefault(file.path.name, []).append(file.path)
 
     def take(self, sheet: Sheet) -> tuple[Path, Size]:
         """Return the file of an image that nobody took before, and its size.
