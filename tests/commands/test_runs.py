@@ -32,14 +32,20 @@ from segmentare.training.runs import Seen
         (["--val", "1.5"], "shares of validation and test"),
         (["--network", "fnet"], "network must be one of"),
         (["--encoder", "tree"], "encoder of a unet must be one of"),
-        (["--task", "telepathy"], "invalid choice: 'telepathy'"),
+        (
+            ["--task", "telepathy"],
+            "must be one of semantic, instance, panoptic, pose, body; got 'telepathy'",
+        ),
         (["--code", "flow"], "--code is of the tasks instance and pose"),
         (["--reader", "glasses"], "must be one of ph2"),
         (["--split", "nowhere.json"], "split 'nowhere.json' must be JSON"),
         (["--by", "mood"], "label to stratify by must be one of"),
         (["--groups", "nowhere"], "Groups must be a label"),
         (["--start", "nowhere"], "A model folder must hold model.json"),
-        (["--precision", "float8"], "invalid choice: 'float8'"),
+        (
+            ["--precision", "float8"],
+            "must be one of float32, bfloat16; got 'float8'. Did you mean 'float32'?",
+        ),
     ],
 )
 def test_options_that_cannot_be(refused, drawn, tmp_path, words, sentence):
@@ -118,7 +124,7 @@ def test_ctrl_c_while_the_decode_is_tuned_still_writes_the_model(
         os.kill(os.getpid(), signal.SIGINT)
         return tune(*words)
 
-    monkeypatch.setattr("segmentare.commands.training.tune", press)
+    monkeypatch.setattr("segmentare.commands.running.tune", press)
     code, _, errors = run_cli("train", drawn, "--out", tmp_path / "run", *TRAIN)
     assert code == 0, errors
     assert (tmp_path / "run" / "report.html").is_file()
@@ -132,7 +138,7 @@ def test_a_tuning_that_fails_loses_nothing(run_cli, monkeypatch, drawn, tmp_path
         raise IndexError("what nobody thought of")
 
     with monkeypatch.context() as patch:
-        patch.setattr("segmentare.commands.training.tune", fail)
+        patch.setattr("segmentare.commands.running.tune", fail)
         with pytest.raises(IndexError):
             run_cli("train", drawn, "--out", run, *TRAIN)
     before, weights = load_model(run)

@@ -11,9 +11,10 @@ from knowing_models import Fake
 from PIL import Image
 
 from segmentare.annotations.skeletons import SKELETONS, read_skeleton
+from segmentare.commands.skeletons import to_toml
 from segmentare.datasets import open_dataset
 from segmentare.datasets.as_skeleton import as_skeleton, in_skeleton
-from segmentare.datasets.chosen_skeletons import choose_skeleton, open_as, to_toml
+from segmentare.datasets.chosen_skeletons import choose_skeleton, open_as
 from segmentare.datasets.readers.openpose import read_openpose
 from segmentare.models.checkpoint import load_description
 from segmentare.runtimes.loading import Opened

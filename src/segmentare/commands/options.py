@@ -68,6 +68,13 @@ class Option:
         written = self.form.split(" ")[0]
         return written if written.startswith("--") else f"--{self.name.replace('_', '-')}"
 
+    @property
+    def flags(self) -> list[str]:
+        """All that the command line knows it by; none where it is taken by place."""
+        if self.by_place:
+            return []
+        return [self.flag, *([f"--no-{self.flag[2:]}"] if bool in self.types else [])]
+
     def words(self, value: Any) -> list[str]:  # noqa: ANN401  whatever a caller gives
         """Return what sets it on the command line; nothing where it is its default."""
         if self.by_place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -143,16 +144,7 @@ def predict(
         openpose=openpose,
         skeleton=chosen,
         large=large,
-        film=VideoOutputs(
-            first,
-            last,
-            step,
-            track,
-            smooth,
-            openpose=openpose,
-            skeleton=chosen,
-            overwrite=overwrite,
-        ),
+        film=VideoOutputs(first, last, step, track, smooth),
     )
     computed = Wanted(engine, precision, framework=framework)
     job = Job(Path(run), Path(out), outputs, flips, refine, computed)
@@ -179,10 +171,17 @@ def _predict_videos(
     """Predict one video after the other; one among several that cannot be read is skipped."""
     from segmentare.video.prediction import predict_video
 
+    outputs = job.outputs
+    film = replace(
+        outputs.film,
+        openpose=outputs.openpose,
+        skeleton=outputs.skeleton,
+        overwrite=outputs.overwrite,
+    )
     alone = len(videos) == 1 and not result.rows and not result.failed
     for video in videos:
         try:
-            filmed = predict_video(opened.predictor, video, job.out, job.outputs.film, display)
+            filmed = predict_video(opened.predictor, video, job.out, film, display)
         except DatasetError as error:
             if alone:
                 raise

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segmentare.atomic import write_json
-from segmentare.commands.training import Trained
+from segmentare.commands.running import Trained
 from segmentare.datasets import KEYPOINT_TASKS
 from segmentare.drawing.objects import NOT_JUDGED, OUTCOMES
 from segmentare.models.checkpoint import load_description

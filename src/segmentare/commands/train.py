@@ -208,8 +208,7 @@ def train(
     said = command_line(train, locals())
     from segmentare.commands.network_choice import choose_spec
     from segmentare.commands.scoring import REPORT, score_run
-    from segmentare.commands.training import Options
-    from segmentare.commands.training import train as train_model
+    from segmentare.commands.training import Options, train_model
     from segmentare.datasets.chosen_skeletons import check_task, choose_skeleton
     from segmentare.progress import Display
     from segmentare.training.parts import Splitting
@@ -218,6 +217,8 @@ def train(
     display = Display(quiet=quiet)
     chosen = None if skeleton is None else choose_skeleton(skeleton)
     check_task(chosen, task)
+    given = None if split is None else Path(split)
+    splitting = Splitting(val, test, given, by, groups, seed, allow_duplicates)
     wishes = Wishes(
         budget=parse_duration(budget),
         steps=steps,
@@ -233,11 +234,10 @@ def train(
         balance=balance,
         seed=seed,
     )
-    given = None if split is None else Path(split)
     options = Options(
         task=task,
         reader=reader,
-        splitting=Splitting(val, test, given, by, groups, seed, allow_duplicates),
+        splitting=splitting,
         start=str(start),
         resume=resume,
         overwrite=overwrite,
