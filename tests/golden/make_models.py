@@ -25,12 +25,12 @@ import answers
 import cv2
 import drawn_leaves
 import numpy as np
+from segmentare.commands.trained import Options
 
 import segmentare
 from segmentare.annotations.segmentation import Sample
 from segmentare.commands import scoring as reporting
 from segmentare.commands import training
-from segmentare.commands.trained import Options
 from segmentare.models.architecture import NetworkSpec
 from segmentare.models.checkpoint import load_model, save_model
 from segmentare.networks import backbone
