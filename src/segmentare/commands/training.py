@@ -210,7 +210,7 @@ def _check_data(dataset: Dataset, loaded: Loaded, options: Options, display: Dis
         raise DatasetError(
             f"{len(problems)} of the files cannot be used (listed above; `segmentare check` shows "
             f"them), such as '{problems[0].file}': {problems[0].what} "
-            "Mend them, or leave them out with --skip-broken."
+            "Mend them, or leave them out with `skip_broken=True`."
         )
     if len(dataset.categories) < 2:
         names = ", ".join(category.name for category in dataset.categories) or "none"
