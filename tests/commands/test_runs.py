@@ -28,7 +28,7 @@ from segmentare.training.runs import Seen
         (["--learning-rate", "nan"], "--learning-rate must be a number above 0"),
         (["--learning-rate", "1e9"], "--learning-rate"),
         (["--width", "0"], "a width above 0"),
-        (["--depth", "9"], "depth of encoder 'resnet' must be 2 to 6"),
+        (["--depth", "9"], "depth of encoder 'lite0' must be 2 to 5"),
         (["--val", "1.5"], "shares of validation and test"),
         (["--network", "fnet"], "network must be one of"),
         (["--encoder", "tree"], "encoder of a unet must be one of"),
