@@ -12,7 +12,7 @@ from typing import Any
 
 from segmentare.annotations.instances import Flattened, Instances
 from segmentare.annotations.segmentation import Category, Segmentation
-from segmentare.datasets import WITH_STUFF, open_dataset
+from segmentare.datasets import WITH_STUFF, recognize
 from segmentare.datasets.base import Record
 from segmentare.datasets.files import FileDataset
 from segmentare.datasets.object_dataset import ObjectDataset
@@ -165,12 +165,10 @@ def new_folder(out: Path) -> Iterator[Path]:
 
 def _open_whole(data: Path, reader: str | None, to: str) -> FileDataset:
     """Open a dataset for the task that keeps most of what it holds."""
-    try:
-        found = open_dataset(data, reader, "panoptic" if to == "panoptic" else "instance")
-        if found.reader in WITH_STUFF:  # so that lost stuff can be told
-            found = open_dataset(data, found.reader, "panoptic")
-    except DatasetError:
-        found = open_dataset(data, reader)
+    task = "panoptic" if to == "panoptic" else "instance"
+    found = recognize(data, reader, task)
+    if task == "instance" and found.reader in WITH_STUFF:  # so that lost stuff can be told
+        found = recognize(data, found.reader, "panoptic")
     if not found.records:
         reasons = [problem.what for problem in found.problems if problem.stops]
         raise DatasetError(f"'{data}' must hold images that can be read. {' '.join(reasons[-1:])}")
