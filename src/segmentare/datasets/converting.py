@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from segmentare.datasets.files import FileDataset
 from segmentare.datasets.object_dataset import ObjectDataset
 from segmentare.datasets.writers.coco import CocoWriter, PanopticWriter
 from segmentare.datasets.writers.formats import (
+    DatasetWriter,
     IdWriter,
     Item,
     MaskWriter,
@@ -125,16 +126,29 @@ def convert_objects(
         writer = FORMATS[to](building, _counted(dataset))
         written, skipped = _write_all(dataset, writer, display)
         writer.finish()
-    told_apart = writer.tells_apart or isinstance(dataset, ObjectDataset)
+    if not writer.tells_apart and not isinstance(dataset, ObjectDataset):
+        writer.objects = 0
+    remarks = [problem.what for problem in dataset.problems if not problem.stops]
+    return converted(out, writer, written, remarks, skipped)
+
+
+def converted(
+    out: Path,
+    writer: DatasetWriter[Any],
+    images: int,
+    remarks: Sequence[str],
+    skipped: Sequence[tuple[str, str]],
+) -> Converted:
+    """Return what a writer wrote; see `Converted`."""
     return Converted(
         out=out,
         layout=writer.layout,
-        images=written,
-        objects=writer.objects if told_apart else 0,
+        images=images,
+        objects=writer.objects,
         lost={what: count for what, count in writer.lost.items() if count},
         notes={what: count for what, count in writer.notes.items() if count},
-        remarks=tuple(problem.what for problem in dataset.problems if not problem.stops),
-        skipped=skipped,
+        remarks=tuple(remarks),
+        skipped=tuple(skipped),
     )
 
 
