@@ -131,7 +131,8 @@ def split_of_seed_0(name: str, folder: Path, temporary: Path, seed: int) -> list
         return []
     from segmentare.datasets import open_dataset
     from segmentare.datasets.checking import keep_together
-    from segmentare.datasets.splitting import make_split, write_split
+    from segmentare.datasets.splits import write_split
+    from segmentare.datasets.splitting import make_split
     from segmentare.images.fingerprints import fingerprint, near_duplicates
 
     dataset = open_dataset(folder, task=TASKS.get(name, "semantic"))

@@ -31,7 +31,8 @@ from scoring import score, score_objects
 from segmentare.datasets import open_dataset
 from segmentare.datasets.checking import keep_together
 from segmentare.datasets.files import FileDataset
-from segmentare.datasets.splitting import Split, make_split, write_split
+from segmentare.datasets.splits import Split, write_split
+from segmentare.datasets.splitting import make_split
 from segmentare.images.fingerprints import fingerprint, near_duplicates
 
 HERE = Path(__file__).parent

@@ -8,7 +8,8 @@ from PIL import Image
 
 from segmentare.datasets import open_dataset
 from segmentare.datasets.checking import check, keep_together, usable
-from segmentare.datasets.splitting import Split, make_split
+from segmentare.datasets.splits import Split
+from segmentare.datasets.splitting import make_split
 from segmentare.images.fingerprints import Fingerprint, fingerprint, near_duplicates
 from segmentare.synthetic.lesion_dataset import SyntheticLesions
 

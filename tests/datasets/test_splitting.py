@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segmentare.datasets.base import Record
-from segmentare.datasets.splitting import PARTS, Split, make_split, read_split, write_split
+from segmentare.datasets.base import PARTS, Record
+from segmentare.datasets.splits import Split, read_split, write_split
+from segmentare.datasets.splitting import make_split
 from segmentare.errors import DatasetError
 
 

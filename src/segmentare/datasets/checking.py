@@ -27,7 +27,8 @@ from segmentare.datasets.mask_images import (
     only_masks,
     refuse_own_mask,
 )
-from segmentare.datasets.splitting import Split, make_split
+from segmentare.datasets.splits import Split
+from segmentare.datasets.splitting import make_split
 from segmentare.errors import DatasetError, MissingPackageError
 from segmentare.images.fingerprints import fingerprint
 from segmentare.images.reading import read_image

@@ -9,14 +9,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 from segmentare.atomic import write_text
-from segmentare.datasets.base import Part, Record
+from segmentare.datasets.base import PARTS, Part, Record
 from segmentare.datasets.tables import read_rows
 from segmentare.errors import DatasetError
-
-PARTS: tuple[Part, ...] = get_args(Part)
 
 
 @dataclass(frozen=True)
@@ -45,13 +43,17 @@ class Split:
                 f"A split must name every image once; '{twice}' stands in it {often[twice]} times."
             )
 
+    def by_part(self) -> dict[str, tuple[str, ...]]:
+        """Return the names by the name of the part."""
+        return {part: getattr(self, part) for part in PARTS}
+
     def part_of(self) -> dict[str, Part]:
         """Return the part of every name."""
         return {name: part for part in PARTS for name in getattr(self, part)}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the split as JSON-ready data."""
-        parts = {str(part): list(getattr(self, part)) for part in PARTS}
+        parts = {part: list(names) for part, names in self.by_part().items()}
         return parts | {"seed": self.seed, "how": self.how}
 
     @classmethod
