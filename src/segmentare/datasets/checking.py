@@ -151,12 +151,6 @@ def _sum_up(dataset: Dataset, good: Sequence[Seen]) -> Checkup:
     )
 
 
-def usable(dataset: FileDataset, checkup: Checkup) -> FileDataset:
-    """Return the dataset without the images that the check found unusable."""
-    keep = frozenset(checkup.usable)
-    return dataset.without([r.name for r in dataset.records if r.name not in keep])
-
-
 def keep_together(
     records: Sequence[Record], pairs: Sequence[tuple[str, str]]
 ) -> tuple[Record, ...]:

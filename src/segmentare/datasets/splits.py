@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from segmentare.atomic import write_text
 from segmentare.datasets.base import PARTS, Part, Record
 from segmentare.datasets.tables import read_rows
 from segmentare.errors import DatasetError
@@ -61,17 +58,6 @@ class Split:
         """Read what `to_dict` wrote; parts that are missing are empty."""
         train, val, test = (tuple(str(name) for name in data.get(part, ())) for part in PARTS)
         return cls(train, val, test, int(data.get("seed", 0)), str(data.get("how", "")))
-
-
-def write_split(split: Split, path: Path) -> None:
-    """Write a split as JSON, or as a table with the columns name and part if it ends in .csv."""
-    text = json.dumps(split.to_dict(), indent=1, ensure_ascii=False) + "\n"
-    if path.suffix.lower() == ".csv":
-        table = io.StringIO()
-        lines = [("name", "part"), *split.part_of().items()]
-        csv.writer(table, lineterminator="\n").writerows(lines)
-        text = table.getvalue()
-    write_text(path, text)
 
 
 def read_split(path: Path, records: Sequence[Record] | None = None) -> Split:
