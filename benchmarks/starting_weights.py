@@ -38,7 +38,7 @@ from segmentare.synthetic.lesion_dataset import SyntheticLesions
 from segmentare.synthetic.object_datasets import SyntheticObjects
 from segmentare.synthetic.people_dataset import SyntheticPeople
 from segmentare.tasks import TASKS
-from segmentare.training.batches import Batches, prepare
+from segmentare.training.batches import Batches, one_opencv_thread, prepare
 from segmentare.training.plan import Plan
 from segmentare.training.planning import make_plan
 from segmentare.training.state import decay_at
@@ -231,4 +231,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with one_opencv_thread():
+        main()

@@ -164,16 +164,15 @@ def test_the_result_as_json(run_cli, drawn, tmp_path):
 
 
 def fill_disk(monkeypatch, name=""):
-    """Let files whose name begins like this break off."""
-    usual = Path.write_bytes
+    """Let files whose name contains this break off, as they are moved into place."""
+    usual = Path.replace
 
-    def write(self, data):
-        if name not in self.name:
-            return usual(self, data)
-        usual(self, data[:10])
+    def replace(self, target):
+        if name not in target.name:
+            return usual(self, target)
         raise OSError(errno.ENOSPC, "No space left on device", str(self))
 
-    monkeypatch.setattr(Path, "write_bytes", write)
+    monkeypatch.setattr(Path, "replace", replace)
 
 
 def test_a_full_disk_at_the_end_of_a_training_loses_nothing(

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from segmentare.annotations.poses import Skeleton
     from segmentare.datasets.base import Dataset
+    from segmentare.datasets.splits import Split
     from segmentare.prediction.predictor import Predictor
     from segmentare.report.evaluation import Evaluation
-    from segmentare.training.parts import Parts
     from segmentare.training.plan import Plan
 
 
@@ -48,7 +48,7 @@ class Run(Result):
     folder: Path
     predictor: Predictor[Any]
     dataset: Dataset
-    parts: Parts
+    parts: Split
     plan: Plan
     facts: dict[str, Any]
     evaluation: Evaluation | None

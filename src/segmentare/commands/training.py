@@ -30,7 +30,7 @@ from segmentare.models.frameworks import AUTO
 from segmentare.progress import Display
 from segmentare.tasks import TASKS
 from segmentare.training.backend import Engine
-from segmentare.training.batches import Batches, prepare
+from segmentare.training.batches import Batches, one_opencv_thread, prepare
 from segmentare.training.loop import Training
 from segmentare.training.parts import Splitting, choose_parts
 from segmentare.training.plan import Plan
@@ -85,7 +85,8 @@ def train_model(
     _check(wanted)
     earlier = read_plan(out / PLAN) if options.resume else None
     framework = framework_of(options.framework, earlier)
-    with processes_for(options.devices, framework) as processes:
+    several = processes_for(options.devices, framework)
+    with one_opencv_thread(), several as processes:
         display = display if processes.first else Display(quiet=True)
         found = _read(wanted, earlier, display)
         plan = earlier or processes.share(_first_plan(found, wanted, framework))

@@ -64,6 +64,11 @@ def build_network(
             "Networks with a Hugging Face backbone exist in PyTorch only, but this one has the "
             f"backbone {(spec.backbone or {}).get('source')!r}. Use --framework torch."
         )
+    if spec.network != "segnet" and spec.encoder not in encoders.ENCODERS:
+        raise ModelError(
+            f"Networks with the encoder {spec.encoder!r} exist in PyTorch only; in TensorFlow it "
+            f"must be one of {', '.join(encoders.ENCODERS)}. Use --framework torch."
+        )
     blocks = Blocks(seed, dtype, folded=folded)
     image = keras.Input((None, None, spec.channels), dtype="float32", name="image")
     segnet = spec.network == "segnet"
