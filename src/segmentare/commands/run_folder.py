@@ -9,6 +9,7 @@ from pathlib import Path
 from segmentare.atomic import write_json
 from segmentare.commands.running import RUN, Found
 from segmentare.errors import ModelError, OutputExistsError
+from segmentare.locking import LOCK
 from segmentare.models.checkpoint import MODEL, WEIGHTS
 from segmentare.overwriting import check_inputs
 from segmentare.training.logs import NAME as LOG
@@ -51,7 +52,7 @@ def check_folder(out: Path, *, resume: bool, overwrite: bool, inputs: Sequence[P
         )
     if there:
         check_inputs([out, *out.iterdir()], inputs)
-    if out.is_dir() and not there and any(out.iterdir()):
+    if out.is_dir() and not there and any(path.name != LOCK for path in out.iterdir()):
         raise OutputExistsError(
             f"{str(out)!r} must be empty or hold a run; it holds other files. Give another `out`."
         )

@@ -190,7 +190,7 @@ def train(
         DatasetError: The data cannot be used as it is.
         BudgetError: The budget is too short for a training.
         ModelError: There is no such network, nothing to resume, or weights that do not fit.
-        OutputExistsError: The folder holds a run already.
+        OutputExistsError: The folder holds a run already, or another process trains there.
         MissingPackageError: The framework, or any, is not installed.
 
     Examples:
