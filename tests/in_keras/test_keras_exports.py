@@ -103,7 +103,9 @@ def test_an_export_is_a_model(run_cli, refused, model, photos, tmp_path):
     assert len(list((tmp_path / "masks").rglob("*.png"))) == len(images(photos))
 
     assert "or --overwrite" in refused(*ask, "--quiet")
-    assert "export to savedmodel already" in refused("export", out, "--to", "savedmodel", "--data", photos)
+    assert "export to savedmodel already" in refused(
+        "export", out, "--to", "savedmodel", "--data", photos
+    )
     damaged = out / "saved_model.pb"
     damaged.write_bytes(damaged.read_bytes()[:-50])
     assert "checksum" in refused("predict", out, photos, "--out", tmp_path / "again")

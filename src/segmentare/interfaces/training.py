@@ -131,6 +131,8 @@ def train(
     _check(wanted)
     earlier = _read_plan(wanted.out / PLAN) if wanted.options.resume else None
     framework = framework_of(wanted.options.framework, earlier)
+    load_engine(framework)  # which takes seconds, on a busy machine a minute; then the clock starts
+    wanted = replace(wanted, began=time.perf_counter())
     with processes_for(wanted.options.devices, framework) as processes:
         if display is None or not processes.first:
             display = Display(quiet=True)
@@ -139,7 +141,7 @@ def train(
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What a training is told, and when it began."""
+    """What a training is told, and when its budget began."""
 
     data: Path
     out: Path
