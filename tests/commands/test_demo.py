@@ -1,7 +1,9 @@
+import sys
+
 import pytest
 
+import segmentare
 from segmentare.errors import BudgetError
-from segmentare.interfaces import demo as demonstration
 
 
 def test_a_demo_on_a_slow_machine_takes_longer_instead_of_ending(monkeypatch, tmp_path):
@@ -10,14 +12,15 @@ def test_a_demo_on_a_slow_machine_takes_longer_instead_of_ending(monkeypatch, tm
     class DoneError(Exception):
         pass
 
-    def train(_data, _out, wishes, _options, _display):
-        budgets.append(wishes.budget)
+    def train(*_, budget, **__):
+        budgets.append(budget)
         if len(budgets) == 1:
             raise BudgetError("too short", 240)
         raise DoneError
 
-    monkeypatch.setattr(demonstration, "train", train)
-    monkeypatch.setattr(demonstration, "_draw", lambda *_: None)
+    demo = sys.modules[segmentare.demo.__module__]
+    monkeypatch.setattr(demo, "train", train)
+    monkeypatch.setattr(demo, "_draw", lambda *_: None)
     with pytest.raises(DoneError):
-        demonstration.demo(tmp_path, budget=60.0)
+        segmentare.demo(tmp_path, budget=60.0, quiet=True)
     assert budgets == [60.0, 240]
