@@ -28,8 +28,8 @@ test-fast: setup  ## the tests that take no training
 	$(BIN)/python -m pytest -m 'not slow'
 
 test-tensorflow: $(KERAS)/.installed  ## both frameworks, LiteRT: what needs TensorFlow, in .venv-tensorflow
-	$(KERAS)/bin/python -m pytest tests/in_keras tests/parity tests/test_frameworks.py \
-		tests/engines/test_same_maps.py
+	$(KERAS)/bin/python -m pytest tests/keras tests/parity tests/models/test_frameworks.py \
+		tests/runtimes/test_same_maps.py
 
 $(KERAS)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(KERAS)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from segmentare.datasets.images import read_image
-from segmentare.geometry import resample
-from segmentare.prediction.files import encode_jpeg
+from segmentare.annotations.geometry import resample
+from segmentare.images.reading import read_image
+from segmentare.results.files import encode_jpeg
 
 _WIDTH = 1152  # pixels
 

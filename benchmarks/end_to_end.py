@@ -20,10 +20,10 @@ import time
 from pathlib import Path
 from unittest.mock import patch
 
-from segmentare.datasets.images import read_image
-from segmentare.engines.loading import Wanted, open_model
-from segmentare.interfaces import predicting
-from segmentare.interfaces.example_images import trial_images
+from segmentare.commands import predicting
+from segmentare.images.reading import read_image
+from segmentare.runtimes.example_images import trial_images
+from segmentare.runtimes.loading import Wanted, open_model
 
 
 def main() -> None:

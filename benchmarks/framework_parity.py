@@ -20,19 +20,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from segmentare.annotations import Category
-from segmentare.architecture import NetworkSpec
-from segmentare.checkpoint import save_model
-from segmentare.datasets.images import read_image
-from segmentare.engines.agreement import differing, extent, largest_difference
-from segmentare.engines.loading import load
-from segmentare.interfaces.machine import describe_machine
-from segmentare.interfaces.predicting import find_images
+from segmentare.annotations.segmentation import Category
+from segmentare.annotations.skeletons import SKELETONS
+from segmentare.commands.predicting import find_images
+from segmentare.images.reading import read_image
+from segmentare.models.architecture import NetworkSpec
+from segmentare.models.checkpoint import save_model
 from segmentare.networks.inference import to_arrays
 from segmentare.networks.network import build_network
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.skeletons import SKELETONS
-from segmentare.tasks import Body, Instance, Panoptic, Pose, Semantic
+from segmentare.runtimes.agreement import differing, extent, largest_difference
+from segmentare.runtimes.loading import load
+from segmentare.tasks import BodyTask, InstanceTask, PanopticTask, PoseTask, SemanticTask
+from segmentare.training.machine import describe_machine
 
 GROUND = Category("background", (0, 0, 0), background=True)
 CELLS = (GROUND, Category("cell", (255, 0, 0), thing=True))
@@ -40,14 +40,14 @@ SCENE = (*CELLS, Category("sky", (0, 0, 255)))
 PEOPLE = SKELETONS["coco17"]
 
 TASKS = {
-    "semantic, one object": Semantic(CELLS),
-    "semantic, categories": Semantic(SCENE),
-    "instance, centers": Instance(CELLS),
-    "instance, flows": Instance(CELLS, code="flow"),
-    "panoptic": Panoptic(SCENE),
-    "pose, centers": Pose(PEOPLE),
-    "pose, fields": Pose(PEOPLE, code="fields"),
-    "body": Body(PEOPLE),
+    "semantic, one object": SemanticTask(CELLS),
+    "semantic, categories": SemanticTask(SCENE),
+    "instance, centers": InstanceTask(CELLS),
+    "instance, flows": InstanceTask(CELLS, code="flow"),
+    "panoptic": PanopticTask(SCENE),
+    "pose, centers": PoseTask(PEOPLE),
+    "pose, fields": PoseTask(PEOPLE, code="fields"),
+    "body": BodyTask(PEOPLE),
 }
 SPECS = {
     "unet resnet": NetworkSpec(encoder="resnet", width=0.25),

@@ -15,14 +15,14 @@ import statistics
 import time
 from dataclasses import replace
 
-from segmentare.architecture import NetworkSpec
-from segmentare.batches import Batches, prepare
-from segmentare.datasets.synthetic import SyntheticLesions
-from segmentare.interfaces.engine import load_engine
-from segmentare.interfaces.machine import describe_machine
-from segmentare.planning import make_plan
-from segmentare.tasks import Semantic
-from segmentare.wishes import Wishes
+from segmentare.commands.backends import load_engine
+from segmentare.models.architecture import NetworkSpec
+from segmentare.synthetic.lesion_dataset import SyntheticLesions
+from segmentare.tasks import SemanticTask
+from segmentare.training.batches import Batches, prepare
+from segmentare.training.machine import describe_machine
+from segmentare.training.planning import make_plan
+from segmentare.training.wishes import Wishes
 
 SPECS = {
     "unet + resnet": NetworkSpec(),
@@ -43,7 +43,7 @@ def main() -> None:
     samples = [data[index] for index in range(len(data))]
     for name in [options.network] if options.network else SPECS:
         spec = SPECS[name]
-        task = Semantic.from_categories(data.categories)
+        task = SemanticTask.from_categories(data.categories)
         wishes = Wishes(steps=100, spec=spec, size=tuple(options.size))
         plan = make_plan(samples, len(samples), task, wishes)
         ready = [prepare(sample, plan.preprocessing) for sample in samples]

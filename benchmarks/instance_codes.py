@@ -19,8 +19,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from segmentare.annotations import Category, Segmentation
-from segmentare.tasks.instance import CODES, Instance
+from segmentare.annotations.segmentation import Category, Segmentation
+from segmentare.tasks.instance import CODES, InstanceTask
 
 CATEGORIES = (
     Category("background", (0, 0, 0), background=True),
@@ -98,7 +98,7 @@ def main() -> None:
         covered = (large.instance > 0).mean()
         print(f"1024 x 1024, {large.instance.max()} {kind} on {covered:.0%} of the image:")
         for code in CODES:
-            task = Instance(CATEGORIES, code)
+            task = InstanceTask(CATEGORIES, code)
             maps = perfect(task, large, 0.0, rng)
             encode = median_ms(lambda: task.encode(large, 1), options.rounds)  # noqa: B023
             decode = median_ms(lambda: task.decode(maps, 1), options.rounds)  # noqa: B023
@@ -106,7 +106,7 @@ def main() -> None:
             print(f"  {code}: encode {encode:.0f} ms, decode {decode:.0f} ms, F1@0.5 {score:.4f}")
     small = [touching(rng, 256, 120, (4, 10)) for _ in range(options.images)]
     for code in CODES:
-        task = Instance(CATEGORIES, code)
+        task = InstanceTask(CATEGORIES, code)
         for noise in (0.0, 1.0):
             scores = [
                 f1(task.decode(perfect(task, one, noise, rng), 1).instance, one.instance)

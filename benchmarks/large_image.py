@@ -74,15 +74,15 @@ def write_model(folder: Path) -> Path:
     """Write a small network with random weights that sees images at their own scale."""
     import torch
 
-    from segmentare.annotations import Category
-    from segmentare.checkpoint import save_model
+    from segmentare.annotations.segmentation import Category
+    from segmentare.models.checkpoint import save_model
     from segmentare.networks.inference import to_arrays
     from segmentare.networks.network import NetworkSpec, build_network
     from segmentare.prediction.preprocessing import Preprocessing
-    from segmentare.tasks import Semantic
+    from segmentare.tasks import SemanticTask
 
     categories = (Category("ground", (0, 0, 0), background=True), Category("blob", (255, 0, 0)))
-    task = Semantic(categories)
+    task = SemanticTask(categories)
     torch.manual_seed(0)
     spec = NetworkSpec(encoder="resnet", width=0.25)
     network = build_network(spec, task.heads)

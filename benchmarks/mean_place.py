@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from segmentare.annotations.poses import Poses
 from segmentare.datasets import open_dataset
-from segmentare.interfaces.runs import read_split_parts
 from segmentare.metrics.keypoints import PoseScores
-from segmentare.poses import Poses
+from segmentare.training.runs import read_split_parts
 
 
 def main() -> None:

@@ -20,10 +20,10 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from segmentare.poses import Poses, box_areas, keypoint_boxes
-from segmentare.skeletons import SKELETONS
+from segmentare.annotations.poses import Poses, box_areas, keypoint_boxes
+from segmentare.annotations.skeletons import SKELETONS
 from segmentare.tasks import encodings
-from segmentare.tasks.pose import CODES, Pose
+from segmentare.tasks.pose import CODES, PoseTask
 
 COCO = SKELETONS["coco17"]
 CELLS, STRIDE = 96, 4
@@ -87,7 +87,7 @@ def main() -> None:
     print("| code | maps | " + " | ".join(f"{n} people" for n in PEOPLE) + " | 50 : 1 | found |")
     print("|---|---|" + "---|" * (len(PEOPLE) + 2))
     for code in CODES:
-        task = Pose(COCO, code=code)
+        task = PoseTask(COCO, code=code)
         for stride in (STRIDE, 1):
             times, shares = [], []
             for count in PEOPLE:

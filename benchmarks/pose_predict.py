@@ -24,7 +24,7 @@ from segmentare.networks.inference import fuse, maps_function
 from segmentare.networks.network import NetworkSpec, build_network
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks.pose import CODES, Pose
+from segmentare.tasks.pose import CODES, PoseTask
 
 SIDE, STRIDE, PEOPLE = 256, 4, 4
 NETWORKS = {
@@ -72,7 +72,7 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for name, spec in NETWORKS.items():
         for code in CODES:
-            model = predictor(Pose(COCO, code=code), spec)
+            model = predictor(PoseTask(COCO, code=code), spec)
             torch.set_num_threads(threads)
             real = per_second(model, image, options.rounds, time.perf_counter)
             torch.set_num_threads(1)

@@ -22,8 +22,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from segmentare.datasets.synthetic_objects import write_dataset
-from segmentare.datasets.synthetic_people import write_dataset as write_people
+from segmentare.synthetic.object_datasets import write_dataset
+from segmentare.synthetic.people_dataset import write_dataset as write_people
 
 HERE = Path(__file__).parent
 MORE = ("ap", "ap50", "accuracy@0.7", "f1@0.5", "aji", "iou", "oks_ar", "pq", "sq", "rq", "miou")
@@ -131,8 +131,8 @@ def split_of_seed_0(name: str, folder: Path, temporary: Path, seed: int) -> list
         return []
     from segmentare.datasets import open_dataset
     from segmentare.datasets.checking import keep_together
-    from segmentare.datasets.fingerprints import fingerprint, near_duplicates
     from segmentare.datasets.splitting import make_split, write_split
+    from segmentare.images.fingerprints import fingerprint, near_duplicates
 
     dataset = open_dataset(folder, task=TASKS.get(name, "semantic"))
     records = list(dataset.records)

@@ -22,27 +22,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segmentare.annotations import Sample
-from segmentare.architecture import NetworkSpec
+from segmentare.annotations.segmentation import Sample
 from segmentare.atomic import write_bytes, write_json
-from segmentare.batches import Batches, prepare
-from segmentare.checkpoint import Arrays
 from segmentare.datasets import open_dataset
-from segmentare.datasets.fingerprints import fingerprint
-from segmentare.datasets.synthetic import SyntheticLesions
-from segmentare.datasets.synthetic_objects import SyntheticObjects
-from segmentare.datasets.synthetic_people import SyntheticPeople
-from segmentare.imagenet import imagenet_weights, package
+from segmentare.images.fingerprints import fingerprint
+from segmentare.models.architecture import NetworkSpec
+from segmentare.models.checkpoint import Arrays
+from segmentare.models.imagenet import imagenet_weights, package
+from segmentare.models.shipped import NAME
+from segmentare.networks.backend import Ema, learning, precisions
 from segmentare.networks.inference import from_arrays, to_arrays
+from segmentare.networks.losses import total_loss
 from segmentare.networks.network import Network, build_network, initialize_head
-from segmentare.plan import Plan
-from segmentare.planning import make_plan
-from segmentare.shipped import NAME
+from segmentare.synthetic.lesion_dataset import SyntheticLesions
+from segmentare.synthetic.object_datasets import SyntheticObjects
+from segmentare.synthetic.people_dataset import SyntheticPeople
 from segmentare.tasks import TASKS
-from segmentare.training.losses import total_loss
+from segmentare.training.batches import Batches, prepare
+from segmentare.training.plan import Plan
+from segmentare.training.planning import make_plan
 from segmentare.training.state import decay_at
-from segmentare.training.torch_engine import Ema, learning, precisions
-from segmentare.wishes import Wishes
+from segmentare.training.wishes import Wishes
 
 SIZE = (192, 192)
 SHARES = {

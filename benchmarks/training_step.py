@@ -17,13 +17,13 @@ import time
 
 import torch
 
-from segmentare.architecture import NetworkSpec
+from segmentare.models.architecture import NetworkSpec
+from segmentare.networks.backend import precisions
 from segmentare.networks.decoders import textbook
 from segmentare.networks.layers import channels_last
+from segmentare.networks.losses import LossSettings, total_loss
 from segmentare.networks.network import build_network
 from segmentare.tasks import Head
-from segmentare.training.losses import LossSettings, total_loss
-from segmentare.training.torch_engine import precisions
 
 HEADS = (Head("object", 1, "binary"),)
 

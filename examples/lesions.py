@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import segmentare
-from segmentare.datasets.synthetic import write_dataset
+from segmentare.synthetic.lesion_dataset import write_dataset
 
 out = Path("example")
 data = Path(sys.argv[1]) if len(sys.argv) > 1 else write_dataset(out / "data", 120)

@@ -4,26 +4,26 @@ import numpy as np
 import torch
 from drawn_poses import COCO
 
-from segmentare.annotations import Category
-from segmentare.architecture import NetworkSpec
-from segmentare.checkpoint import save_model
+from segmentare.annotations.segmentation import Category
+from segmentare.commands.network_choice import choose_spec
+from segmentare.models.architecture import NetworkSpec
+from segmentare.models.checkpoint import save_model
 from segmentare.networks.inference import to_arrays
 from segmentare.networks.network import build_network
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Body, Instance, Panoptic, Pose, Semantic
-from segmentare.wishes import choose_spec
+from segmentare.tasks import BodyTask, InstanceTask, PanopticTask, PoseTask, SemanticTask
 
 CELLS = (Category("background", (0, 0, 0), background=True), Category("x", (255, 0, 0), thing=True))
 SCENE = (*CELLS, Category("sky", (0, 0, 255)))
 
 TASKS = {
-    "binary": Semantic(CELLS),
-    "categories": Semantic(SCENE),
-    "centers": Instance(CELLS),
-    "flows": Instance(CELLS, code="flow"),
-    "panoptic": Panoptic(SCENE),
-    "pose": Pose(COCO),
-    "body": Body(COCO),
+    "binary": SemanticTask(CELLS),
+    "categories": SemanticTask(SCENE),
+    "centers": InstanceTask(CELLS),
+    "flows": InstanceTask(CELLS, code="flow"),
+    "panoptic": PanopticTask(SCENE),
+    "pose": PoseTask(COCO),
+    "body": BodyTask(COCO),
 }
 
 NETWORKS = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from segmentare import geometry
+from segmentare.annotations import geometry
 from segmentare.tasks import Head, Maps, Task, task_from_dict
 
 

@@ -20,7 +20,7 @@ def data():
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory):
     """A dataset of 24 drawn images of 48 x 64 pixels; to be copied, not changed."""
-    from segmentare.datasets.synthetic import write_dataset
+    from segmentare.synthetic.lesion_dataset import write_dataset
 
     return write_dataset(tmp_path_factory.mktemp("drawn") / "photos", 24, size=(48, 64))
 

@@ -35,7 +35,7 @@ def annotation(number, image, points, **more):
 
 def coco_data(annotations, images=2, names=None, size=SIZE):
     """A file of `images` images; `names` of keypoints are COCO's where none are given."""
-    from segmentare.skeletons import SKELETONS
+    from segmentare.annotations.skeletons import SKELETONS
 
     listed = [
         {"id": k, "file_name": f"{k}.png", "height": size[0], "width": size[1]}

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from segmentare.datasets.rules import Decision, decide
-from segmentare.datasets.surveys import survey
+from segmentare.datasets.masks.rules import Decision, decide
+from segmentare.datasets.masks.surveys import survey
 from segmentare.datasets.tables import ClassTable
 
 COLORS = np.array([[0, 0, 0], [250, 10, 10], [10, 10, 250]], np.uint8)

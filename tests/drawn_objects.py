@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from segmentare.annotations import UNLABELED, Category, Segmentation
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation
 
 BACKGROUND = Category("background", (0, 0, 0), background=True)
 CELL = Category("cell", (255, 196, 0), thing=True)

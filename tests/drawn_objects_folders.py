@@ -7,7 +7,7 @@ import numpy as np
 from drawn_folders import photo
 from PIL import Image
 
-from segmentare.runlengths import RLE
+from segmentare.annotations.runlengths import RLE
 
 SIZE = (24, 32)  # of drawn_folders.photo
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from segmentare.annotations import Segmentation
-from segmentare.poses import Poses, Skeleton, box_areas, keypoint_boxes
-from segmentare.skeletons import SKELETONS
+from segmentare.annotations.poses import Poses, Skeleton, box_areas, keypoint_boxes
+from segmentare.annotations.segmentation import Segmentation
+from segmentare.annotations.skeletons import SKELETONS
 
 COCO = SKELETONS["coco17"]
 

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from drawn_poses import COCO, STANDING, of_keypoints
 
-from segmentare.annotations import Category, Segmentation
-from segmentare.prediction.video_file import VideoFile
+from segmentare.annotations.segmentation import Category, Segmentation
+from segmentare.video.writing import VideoFile
 
 SIZE = (120, 200)
 FPS = 25.0

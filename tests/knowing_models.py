@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from segmentare.annotations import Segmentation
-from segmentare.datasets.synthetic_people import draw_people
+from segmentare.annotations.segmentation import Segmentation
+from segmentare.synthetic.people_dataset import draw_people
 
 SIZE = (96, 128)
 

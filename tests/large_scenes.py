@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from segmentare.annotations import Category, Segmentation
+from segmentare.annotations.segmentation import Category, Segmentation
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Instance, Semantic
+from segmentare.tasks import InstanceTask, SemanticTask
 
 GROUND = Category("background", (0, 0, 0), background=True)
 CELL = Category("cell", (255, 0, 0), thing=True)
@@ -61,10 +61,10 @@ def knowing(task, annotation):
 
 
 TASKS = {
-    "semantic": Semantic((GROUND, AREA)),
-    "without small": Semantic((GROUND, AREA), smallest=0.0004),
-    "several": Semantic((GROUND, AREA, Category("other", (0, 0, 255)))),
-    "center": Instance((GROUND, CELL), unit=10.0),
-    "flow": Instance((GROUND, CELL), code="flow", unit=10.0),
-    "kinds": Instance((GROUND, CELL, ROD), unit=10.0),
+    "semantic": SemanticTask((GROUND, AREA)),
+    "without small": SemanticTask((GROUND, AREA), smallest=0.0004),
+    "several": SemanticTask((GROUND, AREA, Category("other", (0, 0, 255)))),
+    "center": InstanceTask((GROUND, CELL), unit=10.0),
+    "flow": InstanceTask((GROUND, CELL), code="flow", unit=10.0),
+    "kinds": InstanceTask((GROUND, CELL, ROD), unit=10.0),
 }

@@ -1,6 +1,6 @@
 """Small networks of every kind, and heads of every kind, for tests of both frameworks."""
 
-from segmentare.architecture import NetworkSpec
+from segmentare.models.architecture import NetworkSpec
 from segmentare.tasks.base import Head
 
 HEADS = (

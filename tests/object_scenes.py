@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segmentare.annotations import Segmentation
+from segmentare.annotations.segmentation import Segmentation
 
 GOLDEN = Path(__file__).parent / "golden" / "object_scores.json"
 THRESHOLDS = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9)

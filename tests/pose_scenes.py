@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segmentare.poses import Poses, Skeleton
+from segmentare.annotations.poses import Poses, Skeleton
 
 GOLDEN = Path(__file__).parent / "golden" / "pose_scores.json"
 CASES = 200

@@ -10,7 +10,7 @@ from command_line import TINY
 import segmentare
 from segmentare import cli
 from segmentare.commands import COMMANDS
-from segmentare.options import options_of
+from segmentare.commands.options import options_of
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from check_task import check_perfect_maps_score_one, check_targets
 
-from segmentare.annotations import UNLABELED, Category, Segmentation
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation
 
 DOCS = Path(__file__).parents[1] / "docs"
 CATEGORIES = (Category("background", (0, 0, 0), background=True), Category("mole", (255, 0, 0)))

@@ -4,16 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from segmentare.annotations import Category, Sample, Segmentation
-from segmentare.architecture import NetworkSpec
-from segmentare.batches import Batches
+from segmentare.annotations.segmentation import Category, Sample, Segmentation
 from segmentare.datasets.augmentation import Augmentation
-from segmentare.plan import LossSettings, Plan
+from segmentare.models.architecture import NetworkSpec
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Semantic
+from segmentare.tasks import SemanticTask
+from segmentare.training.batches import Batches
 from segmentare.training.loop import Training
+from segmentare.training.plan import LossSettings, Plan
 
-TASK = Semantic((Category("background", (0, 0, 0), background=True), Category("x", (255, 0, 0))))
+TASK = SemanticTask(
+    (Category("background", (0, 0, 0), background=True), Category("x", (255, 0, 0)))
+)
 PLAN = Plan(
     task=TASK,
     spec=NetworkSpec(encoder="resnet", width=0.125, depth=3, blocks=1, decoder_channels=(8, 8, 8)),
@@ -45,7 +47,7 @@ def sample(seed):
 
 
 def engine_of(plan, task=TASK):
-    from segmentare.training.torch_engine import TorchEngine
+    from segmentare.networks.backend import TorchEngine
 
     return TorchEngine(plan.spec, task.heads, plan.seed)
 

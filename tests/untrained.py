@@ -2,8 +2,8 @@
 
 import torch
 
-from segmentare.architecture import NetworkSpec
-from segmentare.checkpoint import save_model
+from segmentare.models.architecture import NetworkSpec
+from segmentare.models.checkpoint import save_model
 from segmentare.networks.inference import to_arrays
 from segmentare.networks.network import build_network
 from segmentare.prediction.preprocessing import Preprocessing

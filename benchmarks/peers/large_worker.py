@@ -11,7 +11,7 @@ import torch
 from monai.inferers import sliding_window_inference
 from torch import Tensor
 
-from segmentare.models import read_model
+from segmentare.models.description import read_model
 from segmentare.networks.inference import restore
 
 

@@ -31,8 +31,8 @@ from scoring import score, score_objects
 from segmentare.datasets import open_dataset
 from segmentare.datasets.checking import keep_together
 from segmentare.datasets.files import FileDataset
-from segmentare.datasets.fingerprints import fingerprint, near_duplicates
 from segmentare.datasets.splitting import Split, make_split, write_split
+from segmentare.images.fingerprints import fingerprint, near_duplicates
 
 HERE = Path(__file__).parent
 START = 900  # seconds that a peer may need beside its wall time: to start, validate and predict
@@ -113,7 +113,7 @@ def rows_of(
 
 
 def machine() -> str:
-    from segmentare.interfaces.machine import describe_machine
+    from segmentare.training.machine import describe_machine
 
     facts = describe_machine()
     return f"{facts['processor']}, {facts['cores']} cores, Python {platform.python_version()}"

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from segmentare.annotations import Segmentation
+from segmentare.annotations.segmentation import Segmentation
 from segmentare.datasets.files import FileDataset
 from segmentare.errors import DatasetError
 from segmentare.metrics.instance import InstanceScores

@@ -15,17 +15,17 @@ import torch
 from textbook import IMAGENET, Recipe, bce_dice, mirrored, normalized
 from torch import Tensor, nn
 
-from segmentare.annotations import Category
-from segmentare.architecture import NetworkSpec
-from segmentare.batches import Batches, prepare
+from segmentare.annotations.segmentation import Category
 from segmentare.datasets import open_dataset
+from segmentare.models.architecture import NetworkSpec
+from segmentare.networks.backend import TorchEngine
 from segmentare.networks.decoders import textbook
 from segmentare.networks.inference import fuse, maps_function
 from segmentare.networks.network import build_network
-from segmentare.planning import make_plan, time_plan
 from segmentare.tasks import TASKS
-from segmentare.training.torch_engine import TorchEngine
-from segmentare.wishes import Wishes
+from segmentare.training.batches import Batches, prepare
+from segmentare.training.planning import make_plan, time_plan
+from segmentare.training.wishes import Wishes
 
 SIZE, BATCH, WARM = 256, 8, 2
 Turn = Callable[[int], None]

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from numpy.typing import ArrayLike, NDArray
 
-from segmentare.skeletons import SKELETONS
+from segmentare.annotations.skeletons import SKELETONS
 
 Values = NDArray[np.float64]
 

@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from segmentare.annotations import Segmentation
-from segmentare.datasets.synthetic import draw_lesion
-from segmentare.datasets.synthetic_objects import MEADOW_CATEGORIES, draw_meadow
-from segmentare.datasets.synthetic_people import SKELETON, draw_people
-from segmentare.prediction.cutout import cutout
-from segmentare.prediction.drawing_maps import draw_heatmaps
-from segmentare.prediction.drawing_poses import draw_poses, object_color
-from segmentare.tasks import Pose
+from segmentare.annotations.segmentation import Segmentation
+from segmentare.drawing.cutout import cutout
+from segmentare.drawing.maps import draw_heatmaps
+from segmentare.drawing.poses import draw_poses, object_color
+from segmentare.synthetic.lesion_dataset import draw_lesion
+from segmentare.synthetic.object_datasets import MEADOW_CATEGORIES, draw_meadow
+from segmentare.synthetic.people_dataset import SKELETON, draw_people
+from segmentare.tasks import PoseTask
 from segmentare.tasks.base import Maps
 
 # Sky, grass, fence and sheep in colors that nobody takes for the picture's own.
@@ -117,12 +117,12 @@ def skeletons(say: Say) -> Figure:
     people = draw_people(_PEOPLE, (240, 320))
     figure, axes = grid(2, 2, 8.2, 6.3)
     show(axes[0], draw_poses(people.image, people.annotation), say("silhouettes and skeletons"))
-    center = Pose(SKELETON)
+    center = PoseTask(SKELETON)
     maps = draw_heatmaps(people.image, center.encode(people.annotation, 4), center)
     show(axes[1], maps["keypoints"], say("17 heatmaps, laid over each other"))
     show(axes[2], people.image, say("from the center to the keypoints"))
     _arrows(axes[2], center.encode(people.annotation, 4), center.unit)
-    fields = Pose(SKELETON, code="fields")
+    fields = PoseTask(SKELETON, code="fields")
     maps = draw_heatmaps(people.image, fields.encode(people.annotation, 4), fields)
     show(axes[3], maps["fields"], say("fields along the limbs"))
     return figure

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from segmentare.errors import OutputExistsError
+
 
 @contextlib.contextmanager
 def replacing(path: Path, temporary: str = "") -> Iterator[Path]:
@@ -35,11 +37,11 @@ def write_bytes(path: Path, data: bytes, *, overwrite: bool = True) -> None:
     """Write a whole file or none; its folder is made where it is missing.
 
     Raises:
-        FileExistsError: The file exists and `overwrite` is not set.
+        OutputExistsError: The file exists and `overwrite` is not set.
         OSError: The disk is full, or the folder cannot be written to; nothing is left behind.
     """
     if not overwrite and path.exists():
-        raise FileExistsError(
+        raise OutputExistsError(
             f"'{path}' exists already. Remove it, choose another folder, or allow overwriting."
         )
     path.parent.mkdir(parents=True, exist_ok=True)

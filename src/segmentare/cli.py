@@ -7,7 +7,6 @@ bug, whose traceback is kept in a file; 130 stopped by Ctrl-C.
 
 from __future__ import annotations
 
-import argparse
 import errno
 import json
 import re
@@ -15,11 +14,12 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from segmentare.commands import COMMANDS
+from segmentare.commands.arguments import values_of
+from segmentare.commands.options import Option, describe, hint, options_of
 from segmentare.errors import SegmentareError, UnknownOptionError
-from segmentare.options import REQUIRED, Option, describe, hint, options_of
 from segmentare.result import Result
 
 _ABOUT = """\
@@ -34,8 +34,6 @@ From a folder of annotated images to a segmentation model that is measured, fast
 
 commands:
 """
-
-_NO_DEFAULT = (REQUIRED, None, False, ())  # that a help need not say
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -52,8 +50,10 @@ def main(words: Sequence[str] | None = None) -> int:
         function, values = parse(words)
         options = options_of(function)
         file = values.pop("json", None)
+        if file not in {None, "-"}:
+            _check_free(Path(file), words[0])
         result: Result = function(**values)
-        _print(result, file)
+        _print(result, file, words[0])
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
@@ -96,144 +96,34 @@ def parse(words: Sequence[str]) -> tuple[Callable[..., Any], dict[str, Any]]:
     """
     name, *rest = words
     function = find(name)
-    parser = parser_of(name, function)
-    flags = [flag for action in parser._actions for flag in action.option_strings]  # noqa: SLF001  has no public name
-    for word in rest[: rest.index("--")] if "--" in rest else rest:
-        flag = word.partition("=")[0]
-        if flag.startswith("--") and flag not in flags:
-            raise UnknownOptionError(
-                f"{name} has no option {flag!r}.{hint(flag, flags)} See 'segmentare {name} --help'."
-            )
-    return function, vars(parser.parse_args(rest))
+    return function, values_of(name, function, rest)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Prints usage errors in the same form as all others."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"Error: {message}. See '{self.prog} --help'.\n")
-
-
-def parser_of(name: str, function: Callable[..., Any]) -> argparse.ArgumentParser:
-    """Return the parser of a command."""
-    about = describe(function)
-    parser = _Parser(
-        prog=f"segmentare {name}",
-        usage=" ".join(["segmentare", name, *_needed(function), "[options]"]),
-        description=about.text,
-        epilog="examples:\n" + "\n".join(f"  {line}" for line in about.examples),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-    )
-    groups: dict[str, Any] = {"": parser}
-    for option in options_of(function):
-        if option.group not in groups:
-            groups[option.group] = parser.add_argument_group(option.group)
-        _add(groups[option.group], option)
-    parser.add_argument(
-        "--json",
-        nargs="?",
-        const="-",
-        metavar="FILE.json",
-        type=_json_file,
-        help="Print the result as JSON, or write it to a file.",
-    )
-    return parser
-
-
-def _needed(function: Callable[..., Any]) -> list[str]:
-    """Return how a command line writes what must be given."""
-    needed = [option for option in options_of(function) if option.default is REQUIRED]
-    return [option.form + " ..." * option.many for option in needed]
-
-
-def _add(group: argparse._ActionsContainer, option: Option) -> None:
-    """Add an option of a function to a parser."""
-    shown = option.help
-    if not option.by_place and not any(option.default is one for one in _NO_DEFAULT):
-        shown += f" Default: {'on' if option.default is True else option.default}."
-    shown = shown.replace("%", "%%")
-    text = option.form.rpartition(" ")[2] or option.name.upper()
-    more: dict[str, Any] = {"help": shown, "type": _reader(option)}
-    more["metavar"] = "{" + ",".join(map(str, option.choices)) + "}" if option.choices else text
-    if option.many:
-        more["nargs"] = "+"
-    if option.by_place:
-        if option.default is not REQUIRED:
-            more |= {"nargs": "?", "default": option.default}
-        group.add_argument(option.name, **more)
-    elif bool not in option.types:
-        group.add_argument(
-            option.flag, dest=option.name, required=option.default is REQUIRED, **more
-        )
-    else:
-        _add_switch(group, option, more)
-
-
-def _add_switch(group: argparse._ActionsContainer, option: Option, more: dict[str, Any]) -> None:
-    """Add an option that is on or off, or else takes a value; help shows what changes something."""
-    valued = len(option.types) > 1
-    on = {**more, "nargs": "?", "const": True} if valued else {"action": "store_true"}
-    negative = f"--no-{option.flag[2:]}"
-    off: dict[str, Any] = {"action": "store_false", "dest": option.name}
-    if option.default is False:
-        group.add_argument(option.flag, dest=option.name, **{**on, "help": more["help"]})
-        group.add_argument(negative, **off, help=argparse.SUPPRESS)
-    elif valued:
-        group.add_argument(option.flag, dest=option.name, **on)
-        group.add_argument(negative, **off, help=f"The opposite of {option.flag}.")
-    else:
-        action = argparse.BooleanOptionalAction
-        group.add_argument(option.flag, dest=option.name, action=action, help=more["help"])
-
-
-def _reader(option: Option) -> Callable[[str], Any]:
-    """Return what makes a value of the text that stands behind an option."""
-    if option.choices and not option.types:
-        known = {str(choice): choice for choice in option.choices}
-        return lambda text: known.get(text, text)  # the function refuses others
-    if any(kind in option.types for kind in (str, Path)):
-        return str
-    kind, what = (float, "a number") if float in option.types else (int, "a whole number")
-
-    def read(text: str) -> float:
-        try:
-            return kind(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"must be {what}, got {text!r}") from None
-
-    return read
-
-
-def _json_file(text: str) -> str:
-    """Return the file that an optional value of `--json` names.
-
-    A folder behind `--json` is an argument of the command, and must not be taken for it.
-    """
-    if text != "-" and not text.endswith(".json"):
-        message = f"the file's name must end in .json, found {text}; to print JSON, put --json last"
-        raise argparse.ArgumentTypeError(message)
-    return text
-
-
-def _print(result: Result, file: str | None) -> None:
+def _print(result: Result, file: str | None, name: str) -> None:
     """Print a result, as JSON if that was asked for, or write that to a file as well."""
+    from segmentare.overwriting import sign, write_signed
+
+    text = sign(result.to_json(), name) if file else ""
     if file == "-":
-        print(result.to_json())
+        print(text)
         return
     if file is not None:
-        from segmentare.atomic import write_bytes
-
-        write_bytes(Path(file), f"{result.to_json()}\n".encode())
+        write_signed(Path(file), f"{text}\n", name)
     show(result)
+
+
+def _check_free(file: Path, name: str) -> None:
+    """Refuse to replace a file before the work, not after it."""
+    from segmentare.overwriting import check_replaceable
+
+    check_replaceable(file, name)
 
 
 def show(result: Result) -> None:
     """Print the tables of a result."""
     from rich.table import Table
 
-    from segmentare.interfaces.terminal import console
+    from segmentare.terminal import console
 
     out = console()
     for item in result.tables():

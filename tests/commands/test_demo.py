@@ -1,8 +1,6 @@
-import sys
-
 import pytest
 
-import segmentare
+from segmentare.commands import demo as demonstration
 from segmentare.errors import BudgetError
 
 
@@ -18,9 +16,8 @@ def test_a_demo_on_a_slow_machine_takes_longer_instead_of_ending(monkeypatch, tm
             raise BudgetError("too short", 240)
         raise DoneError
 
-    demo = sys.modules[segmentare.demo.__module__]
-    monkeypatch.setattr(demo, "train", train)
-    monkeypatch.setattr(demo, "_draw", lambda *_: None)
+    monkeypatch.setattr(demonstration, "train", train)
+    monkeypatch.setattr(demonstration, "draw_into", lambda *_: None)
     with pytest.raises(DoneError):
-        segmentare.demo(tmp_path, budget=60.0, quiet=True)
+        demonstration.demo(tmp_path, budget=60.0)
     assert budgets == [60.0, 240]

@@ -9,7 +9,7 @@ import pytest
 
 import segmentare
 from segmentare.commands import values
-from segmentare.options import hint
+from segmentare.commands.options import hint
 
 PUBLIC = [getattr(segmentare, name) for name in segmentare.__all__]
 FUNCTIONS = [found for found in PUBLIC if inspect.isfunction(found)]

@@ -13,10 +13,10 @@ from command_line import TINY
 import segmentare
 from segmentare import cli
 from segmentare.commands import COMMANDS, values
-from segmentare.engines import ENGINES, PRECISIONS
+from segmentare.commands.options import command, command_line, options_of
 from segmentare.errors import SegmentareError
-from segmentare.frameworks import AUTO, FRAMEWORKS
-from segmentare.options import command, command_line, options_of
+from segmentare.models.frameworks import AUTO, FRAMEWORKS
+from segmentare.runtimes import ENGINES, PRECISIONS
 from segmentare.tasks import TASKS
 
 FUNCTIONS = [cli.find(name) for name in COMMANDS]

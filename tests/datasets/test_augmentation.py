@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from segmentare import geometry
-from segmentare.annotations import UNLABELED, Segmentation
+from segmentare.annotations import geometry
+from segmentare.annotations.segmentation import UNLABELED, Segmentation
 from segmentare.datasets.augmentation import (
     Augmentation,
     change_colors,

@@ -8,9 +8,9 @@ from PIL import Image
 
 from segmentare.datasets import open_dataset
 from segmentare.datasets.checking import check, keep_together, usable
-from segmentare.datasets.fingerprints import Fingerprint, fingerprint, near_duplicates
 from segmentare.datasets.splitting import Split, make_split
-from segmentare.datasets.synthetic import SyntheticLesions
+from segmentare.images.fingerprints import Fingerprint, fingerprint, near_duplicates
+from segmentare.synthetic.lesion_dataset import SyntheticLesions
 
 
 @pytest.fixture

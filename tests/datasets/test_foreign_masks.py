@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from segmentare.datasets.coco import read_segmentation
-from segmentare.outlines import fill, fill_union
-from segmentare.runlengths import RLE
+from segmentare.annotations.outlines import fill, fill_union
+from segmentare.annotations.runlengths import RLE
+from segmentare.datasets.readers.coco import read_segmentation
 
 SIZE = (4, 6)
 HUGE = st.sampled_from([2**62, 2**63 - 1, 2**63, 2**64, -(2**62), 10**30, 10**400, -(10**400)])

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from drawn_keypoints import SIZE, annotation, coco_data, points_of, write_coco, write_image
 
+from segmentare.annotations.skeletons import SKELETONS
 from segmentare.datasets import open_dataset
 from segmentare.datasets.as_people import one_sided
 from segmentare.errors import DatasetError
-from segmentare.skeletons import SKELETONS
-from segmentare.tasks import Body
+from segmentare.tasks import BodyTask
 
 COCO = SKELETONS["coco17"]
-BODY = Body(COCO)
+BODY = BodyTask(COCO)
 KEYPOINTS = {"keypoints", "joints"}
 SILHOUETTES = {"object", "offset"}
 

@@ -9,9 +9,9 @@ from drawn_folders import draw, mask, numbered, photo
 from PIL import EpsImagePlugin, Image, features
 
 from segmentare.datasets import open_dataset
-from segmentare.datasets.images import image_size, read_image
-from segmentare.datasets.masks import read_raw
+from segmentare.datasets.masks.reading import read_raw
 from segmentare.errors import DatasetError
+from segmentare.images.reading import image_size, read_image
 
 
 @pytest.fixture

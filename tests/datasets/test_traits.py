@@ -3,9 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from segmentare.annotations import Sample, Segmentation
-from segmentare.datasets.synthetic_objects import SyntheticObjects
-from segmentare.datasets.synthetic_people import SyntheticPeople
+from segmentare.annotations.segmentation import Sample, Segmentation
 from segmentare.datasets.traits import (
     as_masks,
     exposure_spread,
@@ -14,6 +12,8 @@ from segmentare.datasets.traits import (
     pose_radius,
     pose_uprightness,
 )
+from segmentare.synthetic.object_datasets import SyntheticObjects
+from segmentare.synthetic.people_dataset import SyntheticPeople
 
 TURN = np.array([[-1.0, 0, 255], [0, -1, 191], [0, 0, 1]])  # by half a turn
 

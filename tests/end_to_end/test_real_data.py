@@ -9,9 +9,9 @@ from command_line import TINY
 from PIL import Image, ImageOps
 
 from segmentare import predict, train
-from segmentare.annotations import is_binary
+from segmentare.annotations.segmentation import is_binary
 from segmentare.datasets import open_dataset
-from segmentare.datasets.images import read_image
+from segmentare.images.reading import read_image
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from object_scenes import COCO, GOLDEN, draw, segmentation
 
-from segmentare.annotations import Category
+from segmentare.annotations.segmentation import Category
 from segmentare.metrics import average_precision
 from segmentare.metrics.instance import InstanceScores
 from segmentare.metrics.segments import Counted, find_overlaps, find_segments

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from segmentare.annotations import Category, Segmentation
+from segmentare.annotations.segmentation import Category, Segmentation
 from segmentare.metrics.calibration import Calibration
 
 BINARY = (Category("skin", (0, 0, 0), background=True), Category("lesion", (255, 0, 0)))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from object_scenes import GOLDEN, draw, random_scene, segmentation
 
-from segmentare.annotations import Category
+from segmentare.annotations.segmentation import Category
 from segmentare.metrics.instance import InstanceScores
 
 CELLS = (Category("background", (0, 0, 0), background=True), Category("cell", (255, 0, 0)))

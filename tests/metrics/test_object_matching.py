@@ -7,7 +7,7 @@ import pytest
 from object_scenes import GOLDEN, draw, random_scene, segmentation
 from scipy.optimize import linear_sum_assignment
 
-from segmentare.annotations import Category, Segmentation
+from segmentare.annotations.segmentation import Category, Segmentation
 from segmentare.metrics import matching
 from segmentare.metrics.segments import Counted, boundary_iou, find_overlaps, find_segments
 

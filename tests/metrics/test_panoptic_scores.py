@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from object_scenes import draw, random_scene, segmentation
 
-from segmentare.annotations import Category, Segmentation
+from segmentare.annotations.segmentation import Category, Segmentation
 from segmentare.metrics.panoptic import PanopticScores
 
 SKY, GRASS, SHEEP, DOG = range(4)

@@ -16,7 +16,7 @@ from pose_scenes import (
     skeleton,
 )
 
-from segmentare import geometry
+from segmentare.annotations import geometry
 from segmentare.metrics import correct_keypoints
 from segmentare.metrics.keypoints import PoseScores
 

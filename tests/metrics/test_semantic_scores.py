@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from segmentare.annotations import Category, Segmentation
+from segmentare.annotations.segmentation import Category, Segmentation
 from segmentare.metrics.semantic import SemanticScores
 
 BINARY = (Category("skin", (0, 0, 0), background=True), Category("lesion", (255, 0, 0)))

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name every PyTorch reader knows)
 
-from segmentare.architecture import NetworkSpec
+from segmentare.models.architecture import NetworkSpec
 from segmentare.networks.decoders import UNetStage, textbook
 from segmentare.networks.doubling import (
     DoublingConvolution,

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from segmentare import imagenet
-from segmentare.architecture import NetworkSpec
 from segmentare.errors import ModelError
+from segmentare.models import imagenet
+from segmentare.models.architecture import NetworkSpec
 from segmentare.networks.efficientnet_lite import Depthwise, LiteEncoder
 from segmentare.networks.inference import fuse
 
@@ -79,7 +79,7 @@ def relative_error(found, truth):
 
 GRADIENTS = """
 import torch
-from segmentare.architecture import NetworkSpec
+from segmentare.models.architecture import NetworkSpec
 from segmentare.networks.efficientnet_lite import LiteEncoder
 for width in (0.125, 0.25, 0.5):
     encoder = LiteEncoder(NetworkSpec(encoder="lite0", width=width))

@@ -5,8 +5,9 @@ import pytest
 import torch
 from tiny_training import PLAN, TASK, network_of, weights
 
-from segmentare.checkpoint import MODEL, save_model
+from segmentare.commands.network_choice import choose_spec
 from segmentare.errors import ModelError
+from segmentare.models.checkpoint import MODEL, save_model
 from segmentare.networks.inference import (
     cast_convolutions,
     from_arrays,
@@ -16,7 +17,6 @@ from segmentare.networks.inference import (
     to_arrays,
 )
 from segmentare.networks.network import build_network
-from segmentare.wishes import choose_spec
 
 
 def trained():

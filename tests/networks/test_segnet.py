@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from segmentare import list_networks
+from segmentare.commands.network_choice import choose_spec
 from segmentare.networks import NetworkSpec, build_network
 from segmentare.networks.decoders import SegNetDecoder
 from segmentare.networks.encoders import ResidualEncoder, SegNetEncoder, UNetEncoder, VGG16Encoder
 from segmentare.networks.layers import pool_with_mask, pool_with_positions, unpool
 from segmentare.networks.listing import measure
 from segmentare.tasks.base import Head
-from segmentare.wishes import choose_spec
 
 HEADS = (Head("object", 1, "binary"),)
 

@@ -9,8 +9,8 @@ torch = pytest.importorskip("torch", reason="needs segmentare[torch]")
 
 from segmentare import keras as in_keras
 from segmentare import networks as in_torch
+from segmentare.commands.listing import measure_networks
 from segmentare.errors import ModelError
-from segmentare.interfaces.listing import measure_networks
 from segmentare.keras import inference as keras_inference
 from segmentare.keras.weights import from_arrays, to_arrays
 from segmentare.networks import inference as torch_inference

@@ -12,10 +12,10 @@ torch = pytest.importorskip("torch", reason="needs segmentare[torch]")
 
 from segmentare.keras import losses as in_keras
 from segmentare.keras.adamw import AdamW
-from segmentare.keras.engine import KerasEngine
-from segmentare.plan import LossSettings
-from segmentare.training import losses as in_torch
-from segmentare.training.torch_engine import TorchEngine
+from segmentare.keras.backend import KerasEngine
+from segmentare.networks import losses as in_torch
+from segmentare.networks.backend import TorchEngine
+from segmentare.training.plan import LossSettings
 
 TOLERANCE = 1e-5
 SETTINGS = {

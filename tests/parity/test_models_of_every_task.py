@@ -12,29 +12,29 @@ pytest.importorskip("tensorflow", reason="needs segmentare[tensorflow]")
 torch = pytest.importorskip("torch", reason="needs segmentare[torch]")
 
 from segmentare import networks
-from segmentare.annotations import Category, Segmentation
-from segmentare.checkpoint import load_model, save_model
-from segmentare.datasets.images import read_image
-from segmentare.engines.loading import load
+from segmentare.annotations.segmentation import Category, Segmentation
+from segmentare.images.reading import read_image
 from segmentare.keras import inference as keras_inference
 from segmentare.keras.weights import to_arrays
+from segmentare.models.checkpoint import load_model, save_model
 from segmentare.networks import inference as torch_inference
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Body, Instance, Panoptic, Pose, Semantic
+from segmentare.runtimes.loading import load
+from segmentare.tasks import BodyTask, InstanceTask, PanopticTask, PoseTask, SemanticTask
 
 TOLERANCE = 1e-5
 
 CELLS = (Category("background", (0, 0, 0), background=True), Category("x", (255, 0, 0), thing=True))
 SCENE = (*CELLS, Category("sky", (0, 0, 255)))
 TASKS = {
-    "binary": Semantic(CELLS),
-    "categories": Semantic(SCENE),
-    "centers": Instance(CELLS),
-    "flows": Instance(CELLS, code="flow"),
-    "panoptic": Panoptic(SCENE),
-    "pose": Pose(COCO),
-    "fields": Pose(COCO, code="fields"),
-    "body": Body(COCO),
+    "binary": SemanticTask(CELLS),
+    "categories": SemanticTask(SCENE),
+    "centers": InstanceTask(CELLS),
+    "flows": InstanceTask(CELLS, code="flow"),
+    "panoptic": PanopticTask(SCENE),
+    "pose": PoseTask(COCO),
+    "fields": PoseTask(COCO, code="fields"),
+    "body": BodyTask(COCO),
 }
 
 

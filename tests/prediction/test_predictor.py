@@ -5,12 +5,12 @@ import cv2
 import numpy as np
 import pytest
 
-from segmentare import geometry
-from segmentare.annotations import Category
+from segmentare.annotations import geometry
+from segmentare.annotations.segmentation import Category
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks.base import Head
-from segmentare.tasks.semantic import Semantic
+from segmentare.tasks.semantic import SemanticTask
 
 LESION = (Category("skin", (0, 0, 0), background=True), Category("lesion", (255, 0, 0)))
 
@@ -221,10 +221,10 @@ def test_many_channels_of_16_bit_reach_a_mask():
     def maps_of(batch):
         return {"object": np.ascontiguousarray(batch[..., 3])[:, None]}
 
-    found = Predictor(maps_of, Semantic(LESION), settings).predict(image)
+    found = Predictor(maps_of, SemanticTask(LESION), settings).predict(image)
     assert np.array_equal(found.category == 1, image[..., 3] > 0)
     with pytest.raises(ValueError, match=r"takes 4 channels of uint16, .* 3 channels of uint8"):
-        Predictor(maps_of, Semantic(LESION), settings).predict(np.zeros((5, 5, 3), np.uint8))
+        Predictor(maps_of, SemanticTask(LESION), settings).predict(np.zeros((5, 5, 3), np.uint8))
 
 
 @pytest.mark.parametrize("maps", [{}, {"p": np.zeros((1, 3, 64, 96), np.float32)}])
@@ -246,7 +246,7 @@ def test_memory_is_the_maps_and_one_batch():
     settings = Preprocessing(3, "uint8", (0.0,) * 3, (255.0,) * 3, (512, 512), 1.0)
     tracemalloc.start()
     try:
-        maps = Predictor(maps_of, Semantic(LESION), settings).maps(image)["object"]
+        maps = Predictor(maps_of, SemanticTask(LESION), settings).maps(image)["object"]
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from drawn_poses import COCO, of_keypoints, people, with_silhouettes
 
+from segmentare.annotations.skeletons import SKELETONS
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.prediction.refining import Refined, look_again
-from segmentare.skeletons import SKELETONS
-from segmentare.tasks import Body, Pose, Semantic
+from segmentare.tasks import BodyTask, PoseTask, SemanticTask
 
 SIZE = (240, 400)
 TRUTH = people(np.random.default_rng(1), 3, SIZE)
@@ -53,7 +53,7 @@ def look(monkeypatch, eye, task=None):
     monkeypatch.setattr(Predictor, "predict", lambda _, image: eye(image))
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
     image = np.stack([columns, rows, columns], axis=2).astype(np.float32)
-    model = look_again(Predictor(lambda _: {}, task or Pose(COCO), FIT))
+    model = look_again(Predictor(lambda _: {}, task or PoseTask(COCO), FIT))
     assert isinstance(model, Refined)
     return model.predict(image)
 
@@ -96,13 +96,13 @@ def test_somebody_in_front_is_not_taken_twice(monkeypatch):
 
 def test_silhouettes_stay(monkeypatch):
     first = with_silhouettes(TRUTH)
-    found = look(monkeypatch, Eye(first=first), Body(COCO))
+    found = look(monkeypatch, Eye(first=first), BodyTask(COCO))
     assert errors(found).max() < 0.6
     assert found.segmentation is first.segmentation
     np.testing.assert_array_equal(found.areas, first.areas)
 
 
 def test_only_people_can_be_looked_at_again():
-    task = Semantic(Pose(SKELETONS["coco17"]).categories)
+    task = SemanticTask(PoseTask(SKELETONS["coco17"]).categories)
     with pytest.raises(ValueError, match="the task 'semantic' does not find"):
         look_again(Predictor(lambda _: {}, task, FIT))

@@ -10,27 +10,27 @@ from drawn_poses import COCO, LEAF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmentare.annotations import UNLABELED, Segmentation
-from segmentare.poses import Poses
+from segmentare.annotations.poses import Poses
+from segmentare.annotations.segmentation import UNLABELED, Segmentation
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Body, Instance, Panoptic, Pose, Semantic, peaks
+from segmentare.tasks import BodyTask, InstanceTask, PanopticTask, PoseTask, SemanticTask, peaks
 
 PARENTS = (-1, 0, 0, 1)
 TASKS = {
-    "binary": Semantic((BACKGROUND, CELL)),
-    "categories": Semantic((BACKGROUND, SHEEP, SKY)),
-    "center": Instance((BACKGROUND, CELL)),
-    "center-kinds": Instance((BACKGROUND, SHEEP, DOG)),
-    "flow": Instance((BACKGROUND, CELL), "flow"),
-    "flow-kinds": Instance((BACKGROUND, SHEEP, DOG), "flow"),
-    "panoptic": Panoptic((BACKGROUND, SHEEP, SKY)),
-    "pose": Pose(LEAF),
-    "pose-parents": Pose(LEAF, parents=PARENTS),
-    "pose-people": Pose(COCO),
-    "pose-fields": Pose(LEAF, code="fields"),
-    "body": Body(LEAF),
-    "body-parents": Body(LEAF, parents=PARENTS),
+    "binary": SemanticTask((BACKGROUND, CELL)),
+    "categories": SemanticTask((BACKGROUND, SHEEP, SKY)),
+    "center": InstanceTask((BACKGROUND, CELL)),
+    "center-kinds": InstanceTask((BACKGROUND, SHEEP, DOG)),
+    "flow": InstanceTask((BACKGROUND, CELL), "flow"),
+    "flow-kinds": InstanceTask((BACKGROUND, SHEEP, DOG), "flow"),
+    "panoptic": PanopticTask((BACKGROUND, SHEEP, SKY)),
+    "pose": PoseTask(LEAF),
+    "pose-parents": PoseTask(LEAF, parents=PARENTS),
+    "pose-people": PoseTask(COCO),
+    "pose-fields": PoseTask(LEAF, code="fields"),
+    "body": BodyTask(LEAF),
+    "body-parents": BodyTask(LEAF, parents=PARENTS),
 }
 SIZES = [(1, 1), (1, 2), (1, 9), (7, 1), (2, 2), (3, 5), (16, 12), (1, 70), (33, 40)]
 LARGEST = float(np.finfo(np.float32).max)

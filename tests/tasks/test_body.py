@@ -15,10 +15,10 @@ from check_task import (
 )
 from drawn_poses import COCO, people, with_silhouettes
 
-from segmentare.annotations import UNLABELED, Segmentation
-from segmentare.tasks import Body, encodings
+from segmentare.annotations.segmentation import UNLABELED, Segmentation
+from segmentare.tasks import BodyTask, encodings
 
-BODY = Body(COCO)
+BODY = BodyTask(COCO)
 
 
 def bodies(count=3, size=(128, 192), seed=0):
@@ -245,7 +245,7 @@ def test_people_without_a_silhouette_stay_if_asked():
 @pytest.mark.parametrize("settings", [{"unit": -1.0}, {"spacing": 0}])
 def test_damaged_settings_are_refused(settings):
     with pytest.raises(ValueError, match="must be above 0 and the spacing at least 1"):
-        Body.from_dict({**BODY.to_dict(), **settings})
+        BodyTask.from_dict({**BODY.to_dict(), **settings})
 
 
 def test_settings_survive_the_model_file():
@@ -253,8 +253,8 @@ def test_settings_survive_the_model_file():
         for value in values:
             check_settings_survive(replace(BODY, **{field: value}))
     with pytest.raises(ValueError, match="'body' needs images with keypoints"):
-        Body.from_categories(BODY.categories)
-    assert Body.from_categories(BODY.categories, COCO) == BODY
+        BodyTask.from_categories(BODY.categories)
+    assert BodyTask.from_categories(BODY.categories, COCO) == BODY
 
 
 def test_cells_on_an_outline_say_how_much_of_them_is_inside():

@@ -18,12 +18,12 @@ from drawn_objects import BACKGROUND, CELL, DOG, SHEEP, ellipses, f1, of_cells, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmentare.annotations import UNLABELED, Segmentation
-from segmentare.tasks import Instance
+from segmentare.annotations.segmentation import UNLABELED, Segmentation
+from segmentare.tasks import InstanceTask
 
-CENTER = Instance((BACKGROUND, CELL))
-FLOW = Instance((BACKGROUND, CELL), "flow")
-ANIMALS = Instance((BACKGROUND, SHEEP, DOG))
+CENTER = InstanceTask((BACKGROUND, CELL))
+FLOW = InstanceTask((BACKGROUND, CELL), "flow")
+ANIMALS = InstanceTask((BACKGROUND, SHEEP, DOG))
 ANIMALS_FLOW = replace(ANIMALS, code="flow")
 ALL = (CENTER, FLOW, ANIMALS, ANIMALS_FLOW)
 
@@ -34,7 +34,7 @@ def test_heads_follow_the_code_and_the_categories():
     assert [head.name for head in ANIMALS.heads] == ["object", "category", "center", "offset"]
     assert ANIMALS.heads[1].channels == 2
     with pytest.raises(ValueError, match="code must be one of center, flow; got 'telepathy'"):
-        Instance((BACKGROUND, CELL), "telepathy")
+        InstanceTask((BACKGROUND, CELL), "telepathy")
 
 
 @given(rectangles(kinds=(1, 2)), st.sampled_from([1, 2, 4]))

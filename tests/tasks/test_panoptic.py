@@ -17,10 +17,10 @@ from drawn_objects import DOG, GRASS, SHEEP, SKY, rectangles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmentare.annotations import UNLABELED, Segmentation
-from segmentare.tasks import Panoptic
+from segmentare.annotations.segmentation import UNLABELED, Segmentation
+from segmentare.tasks import PanopticTask
 
-SCENE = Panoptic((SKY, SHEEP, DOG, GRASS))
+SCENE = PanopticTask((SKY, SHEEP, DOG, GRASS))
 KINDS = {"kinds": (1, 2), "stuff": (0, 3)}
 
 

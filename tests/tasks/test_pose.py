@@ -14,11 +14,11 @@ from check_task import (
 )
 from drawn_poses import COCO, LEAF, STANDING, of_keypoints, people
 
-from segmentare import geometry
-from segmentare.poses import Skeleton
-from segmentare.tasks import TASKS, Pose, peaks, reading
+from segmentare.annotations import geometry
+from segmentare.annotations.poses import Skeleton
+from segmentare.tasks import TASKS, PoseTask, peaks, reading
 
-CENTER, FIELDS = Pose(COCO), Pose(COCO, code="fields")
+CENTER, FIELDS = PoseTask(COCO), PoseTask(COCO, code="fields")
 BOTH = pytest.mark.parametrize("task", [CENTER, FIELDS], ids=["center", "fields"])
 
 
@@ -74,21 +74,21 @@ def leaves():
 
 @pytest.mark.parametrize("code", ["center", "fields"])
 def test_other_objects_than_people(code):
-    task = Pose(LEAF, code=code)
+    task = PoseTask(LEAF, code=code)
     annotation = leaves()
     check_perfect_maps_score_one(task, annotation)
     assert distances(round_trip(task, annotation, 2), annotation).max() < 0.01
     single = Skeleton("dot", ("dot",), (0,), (), (0.05,), ((255, 0, 0),))
     dots = of_keypoints([[[10, 20, 2]], [[40, 30, 2]]], (64, 64), single)
-    assert len(round_trip(Pose(single), dots, 1)) == 2
+    assert len(round_trip(PoseTask(single), dots, 1)) == 2
     with pytest.raises(ValueError, match="follows limbs, but the skeleton 'dot' has none"):
-        Pose(single, code="fields")
+        PoseTask(single, code="fields")
 
 
 def test_golden_targets():
     keypoints = [[[4, 6, 2], [0, 0, 0], [8, 6, 1], [6, 2, 2]]]
     annotation = replace(of_keypoints(keypoints, (9, 12), LEAF), areas=np.float32([100]))
-    maps = Pose(LEAF, unit=2.0).encode(annotation, 1)
+    maps = PoseTask(LEAF, unit=2.0).encode(annotation, 1)
     assert maps["keypoints"][0, 6, 4] == maps["keypoints"][2, 6, 8] == 1
     assert maps["keypoints"][0, 6, 5] == pytest.approx(np.exp(-1 / 8))  # 2 pixels wide
     x, y = 6, 14 / 3  # mean of the three
@@ -102,7 +102,7 @@ def test_golden_targets():
     rows, columns = np.nonzero(known)
     assert (np.hypot(columns - x, rows - y) <= 3).all()  # the least radius of the disk
     assert known.sum() > 20
-    drawn = Pose(LEAF, code="fields").encode(annotation, 1)["fields"].reshape(5, 2, 9, 12)
+    drawn = PoseTask(LEAF, code="fields").encode(annotation, 1)["fields"].reshape(5, 2, 9, 12)
     assert drawn[4, :, 4, 7].tolist() == pytest.approx([-(0.2**0.5), -(0.8**0.5)])
     assert (drawn[4, :, 0, 0] == 0).all()
     assert np.isnan(drawn[0][:, 4, 6]).all()  # of a limb to the keypoint that nobody marked
@@ -305,7 +305,7 @@ def test_an_annotation_of_other_keypoints_is_refused():
 
 def test_a_dataset_without_keypoints_is_refused():
     with pytest.raises(ValueError, match="'pose' needs images with keypoints"):
-        Pose.from_categories(CENTER.categories)
+        PoseTask.from_categories(CENTER.categories)
     assert TASKS["pose"].from_categories(CENTER.categories, COCO) == CENTER
 
 
@@ -319,9 +319,9 @@ def test_a_dataset_without_keypoints_is_refused():
 )
 def test_damaged_settings_are_refused(settings, words):
     with pytest.raises(ValueError, match=words):
-        Pose(COCO, **settings)
+        PoseTask(COCO, **settings)
     with pytest.raises(ValueError, match=words):
-        Pose.from_dict({**CENTER.to_dict(), **settings})
+        PoseTask.from_dict({**CENTER.to_dict(), **settings})
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ from check_task import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmentare import geometry
-from segmentare.annotations import UNLABELED, Category, Segmentation
+from segmentare.annotations import geometry
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation
 from segmentare.errors import ModelError
-from segmentare.tasks import Semantic, task_from_dict
+from segmentare.tasks import SemanticTask, task_from_dict
 
 BACKGROUND = Category("background", (0, 0, 0), background=True)
-BINARY = Semantic((BACKGROUND, Category("lesion", (255, 0, 0))))
-STREET = Semantic(tuple(Category(f"kind {i}", (i, i, i)) for i in range(4)))
+BINARY = SemanticTask((BACKGROUND, Category("lesion", (255, 0, 0))))
+STREET = SemanticTask(tuple(Category(f"kind {i}", (i, i, i)) for i in range(4)))
 
 
 @st.composite

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from command_line import TRAIN
 
-from segmentare.checkpoint import load_model
+from segmentare.models.checkpoint import load_model
 
 KILLED_AT_16 = """
 import os, signal, sys
-from segmentare.batches import Batches
+from segmentare.training.batches import Batches
 from segmentare.cli import main
 usual = Batches.__getitem__
 def watched(self, step):

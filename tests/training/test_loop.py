@@ -7,9 +7,9 @@ import pytest
 import torch
 from tiny_training import PLAN, TASK, network_of, same, training, weights
 
-from segmentare.architecture import NetworkSpec
-from segmentare.batches import Batches
 from segmentare.errors import ModelError
+from segmentare.models.architecture import NetworkSpec
+from segmentare.training.batches import Batches
 from segmentare.training.loop import BEST
 from segmentare.training.state import STATE
 
@@ -252,6 +252,8 @@ def test_what_an_encoder_knows_is_kept_as_the_plan_says(tmp_path):
         kept = {n for n, t in run.engine.network.state_dict().items() if torch.equal(t, before[n])}
         levels = ("encoder.stem.", "encoder.levels.0.", "encoder.levels.1.")
         for name in before:
+            if name.endswith("project.1.bias"):  # the BatchNorm behind takes it away again
+                continue
             started = bool(start) and name.startswith(("encoder.stem.", "encoder.levels."))
             statistic = name.endswith(("_mean", "_var", "_tracked"))
             expected = started and (statistic or name.startswith(levels))

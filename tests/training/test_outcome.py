@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 from tiny_training import PLAN, TASK, sample, training
 
-from segmentare.annotations import Category, Segmentation
+from segmentare.annotations.segmentation import Category, Segmentation
 from segmentare.prediction.predictor import Predictor
-from segmentare.tasks import Instance
+from segmentare.tasks import InstanceTask
 from segmentare.training.outcome import doubts, say_work, work_done
 
 SAMPLES = [sample(seed) for seed in range(10, 20)]
@@ -75,7 +75,7 @@ def test_constant_answers_are_named(tmp_path):
 
 
 def test_objects_that_are_never_found_are_named(tmp_path):
-    task = Instance((TASK.categories[0], Category("cell", (255, 0, 0), thing=True)))
+    task = InstanceTask((TASK.categories[0], Category("cell", (255, 0, 0), thing=True)))
     lines = doubts(ended(tmp_path), constant(0.0, task), SAMPLES, 0.0)
     assert "finds nothing" in lines[0]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import pytest
 from tiny_training import PLAN
 
-from segmentare.plan import averaging
 from segmentare.training.pace import BySteps, pace_of
+from segmentare.training.plan import averaging
 
 
 @dataclass

@@ -11,9 +11,9 @@ import pytest
 from command_line import TRAIN
 from tiny_training import PLAN, TASK, sample
 
-from segmentare.batches import Batches
-from segmentare.checkpoint import load_model
-from segmentare.interfaces.engine import processes_for
+from segmentare.commands.backends import processes_for
+from segmentare.models.checkpoint import load_model
+from segmentare.training.batches import Batches
 from segmentare.training.processes import Processes
 
 torch = pytest.importorskip("torch", reason="the package torch is not installed")

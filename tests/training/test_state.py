@@ -7,11 +7,11 @@ import torch
 from tiny_training import PLAN, engine_of, same, training
 from torch import nn
 
-from segmentare.architecture import NetworkSpec
 from segmentare.errors import ModelError
-from segmentare.plan import Plan
+from segmentare.models.architecture import NetworkSpec
+from segmentare.networks.backend import Ema
+from segmentare.training.plan import Plan
 from segmentare.training.state import STATE, decay_at, load_state, save_state
-from segmentare.training.torch_engine import Ema
 
 
 def trained(steps, plan=PLAN, seed=0):

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from segmentare.training.trials import TRIALS, pixels_a_second, seconds_a_step
+from segmentare.training.timing import TRIALS, pixels_a_second, seconds_a_step
 
 
 class Machine:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from tiny_training import PLAN, TASK
 
-from segmentare.annotations import Category, Sample, Segmentation
+from segmentare.annotations.segmentation import Category, Sample, Segmentation
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import Semantic
+from segmentare.tasks import SemanticTask
 from segmentare.training import tuning
 from segmentare.training.tuning import Validation, tune
 
@@ -99,7 +99,7 @@ def test_little_time_tries_the_settings_on_fewer_samples(seconds, monkeypatch):
 
 def test_several_categories_have_nothing_to_tune():
     colors = tuple(Category(name, (i, i, i)) for i, name in enumerate("abc"))
-    street = Semantic(colors)
+    street = SemanticTask(colors)
     truth = Segmentation(np.zeros((64, 64), np.uint8))
     image = np.zeros((64, 64, 3), np.uint8)
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segmentare.commands.options import command
 from segmentare.commands.values import Folder, Pixels, parse_size
-from segmentare.options import command
 
 if TYPE_CHECKING:
-    from segmentare.interfaces.benching import Bench
+    from segmentare.commands.benching import Bench
 
 
 @command
@@ -46,8 +46,8 @@ def bench(
         segmentare bench run
         segmentare bench run --also small_int8 --data photos --size 256
     """
-    from segmentare.interfaces.benching import measure
-    from segmentare.interfaces.display import Display
+    from segmentare.commands.benching import measure
+    from segmentare.progress import Display
 
     return measure(
         [Path(folder) for folder in (run, *also)],

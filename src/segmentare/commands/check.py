@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segmentare.commands.options import command
 from segmentare.commands.values import Folder, TaskName
-from segmentare.options import command
 
 if TYPE_CHECKING:
-    from segmentare.interfaces.checking import Checked
-    from segmentare.poses import Skeleton
+    from segmentare.annotations.poses import Skeleton
+    from segmentare.report.checking import Checked
 
 
 @command
@@ -31,7 +31,7 @@ def check(
     Args:
         data (DATA): Folder of the dataset.
         page (FILE): HTML page of samples with their annotation drawn over them; without a name it
-            is check-<name of DATA>.html in the working folder.
+            is check-<name of DATA>.html in the working folder, with a number if that is taken.
         samples (N): Number of images on the page, spread over the dataset.
         task: What the data is for; left out, what uses most of it.
         reader (NAME): Layout of the dataset, where it is not recognized by itself.
@@ -45,6 +45,7 @@ def check(
     Raises:
         DatasetError: The folder is missing or empty, or its layout is not known.
         InputError: The skeleton cannot be had.
+        OutputExistsError: `page` is there, and is no earlier page.
 
     Examples:
         segmentare check photos
@@ -57,12 +58,18 @@ def check(
     """
     from segmentare.datasets import KEYPOINT_TASKS, open_richest
     from segmentare.datasets.checking import check as check_dataset
-    from segmentare.interfaces.check_page import write_check_page
-    from segmentare.interfaces.checking import Checked, sample_pictures
-    from segmentare.interfaces.chosen_skeletons import choose_skeleton, open_as
-    from segmentare.interfaces.display import Display
+    from segmentare.datasets.chosen_skeletons import choose_skeleton, open_as
+    from segmentare.overwriting import check_replaceable, free_name
+    from segmentare.progress import Display
+    from segmentare.report.check_page import write_check_page
+    from segmentare.report.checking import Checked, sample_pictures
 
     data, display = Path(data), Display(quiet=quiet)
+    path = Path(f"check-{data.resolve().name}.html") if isinstance(page, bool) else Path(page)
+    if page is True:
+        path = free_name(path, "check")
+    elif page is not False:
+        check_replaceable(path, "check")
     if skeleton is None and task is None:
         dataset = open_richest(data, reader)
     else:
@@ -72,7 +79,5 @@ def check(
         checkup = check_dataset(dataset, progress=lambda done, total: bar.show(done, total, ""))
     if page is False:
         return Checked(**vars(checkup))
-    path = Path(f"check-{data.resolve().name}.html") if page is True else Path(page)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_check_page(path, checkup.to_dict(), sample_pictures(dataset, checkup, samples))
     return Checked(**vars(checkup), page=path)

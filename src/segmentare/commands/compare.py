@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segmentare.commands.evaluate import evaluate
+from segmentare.commands.options import command
 from segmentare.commands.values import Folder, FrameworkName, PartName
-from segmentare.options import command
 from segmentare.result import Result
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from segmentare.poses import Skeleton
+    from segmentare.annotations.poses import Skeleton
 
 
 @dataclass(frozen=True, repr=False)
@@ -82,7 +82,7 @@ class Comparison(Result):
         from rich.table import Table
         from rich.text import Text
 
-        from segmentare.interfaces.tables import decimal, interval_text
+        from segmentare.report.tables import decimal, interval_text
 
         table = Table(title=f"{self.score} on {self.images} images", title_justify="left")
         for column in ("", "mean"):
@@ -150,8 +150,8 @@ def compare(
         >>> found.difference
         0.0
     """
-    from segmentare.interfaces.evaluation import image_score
     from segmentare.metrics.comparison import compare as compare_rows
+    from segmentare.report.evaluation import image_score
 
     same: Any = {"reader": reader, "skeleton": skeleton, "framework": framework, "quiet": quiet}
     first = evaluate(run_a, data, part=part, **same)

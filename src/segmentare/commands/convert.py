@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from segmentare.commands.options import command
 from segmentare.commands.values import Folder
 from segmentare.errors import InputError
-from segmentare.options import command
 
 if TYPE_CHECKING:
-    from segmentare.interfaces.converting import Converted
-    from segmentare.poses import Skeleton
+    from segmentare.annotations.poses import Skeleton
+    from segmentare.datasets.converting import Converted
 
 
 @command
@@ -56,10 +56,10 @@ def convert(
         >>> found.images
         24
     """
-    from segmentare.interfaces.chosen_skeletons import choose_skeleton
-    from segmentare.interfaces.converting import POSE_FORMATS, check_free, convert_objects
-    from segmentare.interfaces.converting_poses import convert_poses
-    from segmentare.interfaces.display import Display
+    from segmentare.datasets.chosen_skeletons import choose_skeleton
+    from segmentare.datasets.converting import POSE_FORMATS, check_free, convert_objects
+    from segmentare.datasets.converting_poses import convert_poses
+    from segmentare.progress import Display
 
     data, out, display = Path(data), Path(out), Display(quiet=quiet)
     chosen = None if skeleton is None else choose_skeleton(skeleton)

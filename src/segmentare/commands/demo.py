@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from segmentare.commands.options import command
 from segmentare.commands.predict import predict
 from segmentare.commands.train import Run, train
 from segmentare.commands.values import Folder, Seconds, TaskName
 from segmentare.errors import BudgetError, OutputExistsError
-from segmentare.options import command
 
 if TYPE_CHECKING:
-    from segmentare.interfaces.display import Display
+    from segmentare.progress import Display
 
 _IMAGES, _NEW = 240, 6
+_MARK = ".drawn"  # file that says what was drawn into a folder
 _DRAWN = {
     "semantic": "skin lesions",
     "instance": "touching cells",
@@ -52,18 +54,22 @@ def demo(
     Returns:
         The run, with its scores on images that it never saw.
 
+    Raises:
+        OutputExistsError: `out` holds something that no demo made.
+
     Examples:
         segmentare demo
         segmentare demo --task instance --out cells
         segmentare demo --data photos --out first --budget 5m
     """
-    from segmentare.interfaces.display import Display, duration
+    from segmentare.progress import Display, duration
 
     out, display = Path(out), Display(quiet=quiet)
     new, drawn = out / "new", data is None
+    _claim(out)
     if drawn:
-        _draw(out / "data", task, _IMAGES, seed, display)
-        _draw(new, task, _NEW, seed + 1_000_000, display)
+        draw_into(out / "data", task, _IMAGES, seed, display)
+        draw_into(new, task, _NEW, seed + 1_000_000, display)
     budget = budget or ("100s" if task == "semantic" else "3m")
     attempt = partial(
         train,
@@ -103,23 +109,62 @@ def demo(
     return run
 
 
-def _draw(folder: Path, task: str, count: int, seed: int, display: Display) -> None:
-    """Draw a dataset for a task, unless it is there from an earlier demo."""
-    from segmentare.datasets import synthetic, synthetic_objects, synthetic_people
+def _claim(out: Path) -> None:
+    """Mark a folder as that of a demo, whose run and masks a later demo replaces.
 
-    mark = folder / ".drawn"  # says that the folder is ours, and when it is complete what it holds
-    drawn = f"{task} {count} {seed}"
-    if mark.is_file():
-        if mark.read_text(encoding="utf-8") == drawn:
-            return
-        shutil.rmtree(folder)
-    elif folder.exists() and any(folder.iterdir()):
+    Raises:
+        OutputExistsError: It holds something else.
+    """
+    mark = out / ".demo"
+    if out.exists() and not mark.is_file() and (not out.is_dir() or any(out.iterdir())):
         raise OutputExistsError(
-            f"{str(folder)!r} holds something that was not drawn. Give another `out`."
+            f"'{out}' must be a new folder, an empty one, or that of an earlier demo; it holds "
+            "something else. Give another `out`."
         )
+    out.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+
+
+def draw_into(folder: Path, task: str, count: int, seed: int, display: Display) -> None:
+    """Draw a dataset for a task, unless it is there from an earlier demo.
+
+    Raises:
+        OutputExistsError: The folder holds something that was not drawn.
+    """
+    from segmentare.atomic import write_json
+    from segmentare.datasets.converting import new_folder
+    from segmentare.overwriting import others
+
+    drawn = f"{task} {count} {seed}"
+    if folder.exists():
+        earlier = _read_mark(folder)
+        if earlier["drawn"] == drawn:
+            return
+        if foreign := others(folder, [_MARK, *earlier["contents"]]):
+            raise OutputExistsError(
+                f"'{folder}' holds {foreign[0]!r}, which was not drawn. Give another `out`."
+            )
+        shutil.rmtree(folder)
     display.say(f"Drawing {count} images of {_DRAWN[task]}, into {folder}.")
-    folder.mkdir(parents=True, exist_ok=True)
-    mark.write_text("incomplete", encoding="utf-8")
+    with new_folder(folder) as made:
+        _write_drawn(made, task, count, seed)
+        write_json(made / _MARK, {"drawn": drawn, "contents": others(made, ())})
+
+
+def _read_mark(folder: Path) -> dict[str, Any]:
+    """Return what was drawn into a folder, and all its files; nothing where nothing was."""
+    try:
+        found = json.loads((folder / _MARK).read_text(encoding="utf-8"))
+        return {"drawn": str(found["drawn"]), "contents": list(found["contents"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"drawn": "", "contents": []}
+
+
+def _write_drawn(folder: Path, task: str, count: int, seed: int) -> None:
+    from segmentare.synthetic import lesion_dataset as synthetic
+    from segmentare.synthetic import object_datasets as synthetic_objects
+    from segmentare.synthetic import people_dataset as synthetic_people
+
     if task == "semantic":
         synthetic.write_dataset(folder, count, seed=seed)
     elif task in {"pose", "body"}:
@@ -127,4 +172,3 @@ def _draw(folder: Path, task: str, count: int, seed: int, display: Display) -> N
     else:
         kind: synthetic_objects.Kind = "cells" if task == "instance" else "meadow"
         synthetic_objects.write_dataset(folder, kind, count, seed=seed)
-    mark.write_text(drawn, encoding="utf-8")

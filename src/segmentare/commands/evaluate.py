@@ -6,15 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segmentare.commands.options import command
 from segmentare.commands.values import EngineName, Folder, FrameworkName, PartName, Precision
-from segmentare.options import command
 
 if TYPE_CHECKING:
+    from segmentare.annotations.poses import Skeleton
     from segmentare.datasets.base import Dataset, Record
-    from segmentare.interfaces.display import Display
-    from segmentare.interfaces.evaluation import Evaluation
-    from segmentare.poses import Skeleton
     from segmentare.prediction.predictor import Predictor
+    from segmentare.progress import Display
+    from segmentare.report.evaluation import Evaluation
 
 
 @command
@@ -65,6 +65,7 @@ def evaluate(
         ModelError: The model folder is damaged.
         MissingPackageError: The framework, or any, is not installed.
         InputError: The dataset's categories or keypoints are not the model's.
+        OutputExistsError: `report` holds a page that `evaluate` did not write.
 
     Examples:
         segmentare evaluate run others --json scores.json --report pages
@@ -74,15 +75,18 @@ def evaluate(
         >>> evaluation.images
         4
     """
-    from segmentare.engines.loading import Wanted, open_model
-    from segmentare.interfaces.display import Display
-    from segmentare.interfaces.evaluation import score
-    from segmentare.interfaces.example_images import trial_images
-    from segmentare.interfaces.reporting import write_evaluation
-    from segmentare.interfaces.runs import read_seen
+    from segmentare.commands.scoring import REPORT, write_evaluation
+    from segmentare.overwriting import check_replaceable
     from segmentare.prediction.refining import look_again
+    from segmentare.progress import Display
+    from segmentare.report.evaluation import score
+    from segmentare.runtimes.example_images import trial_images
+    from segmentare.runtimes.loading import Wanted, open_model
+    from segmentare.training.runs import read_seen
 
     run, data, display = Path(run), Path(data), Display(quiet=quiet)
+    if report is not None:
+        check_replaceable(Path(report) / REPORT, "evaluate")
     opened = open_model(
         run,
         Wanted(engine, precision, framework=framework),
@@ -120,8 +124,8 @@ def _open_for(
         ValueError: They are not.
     """
     from segmentare.datasets import open_dataset
-    from segmentare.interfaces.chosen_skeletons import check_task, choose_skeleton
-    from segmentare.interfaces.common_ground import check_categories, check_skeletons
+    from segmentare.datasets.chosen_skeletons import check_task, choose_skeleton
+    from segmentare.prediction.compatibility import check_categories, check_skeletons
 
     chosen = getattr(predictor.task, "skeleton", None)
     if skeleton is not None:
@@ -142,7 +146,7 @@ def _chosen(dataset: Dataset, run: Path, part: str | None) -> list[Record]:
         DatasetError: There are none.
     """
     from segmentare.errors import DatasetError
-    from segmentare.interfaces.runs import read_split_parts
+    from segmentare.training.runs import read_split_parts
 
     records = list(dataset.records)
     if part is not None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from segmentare.commands.options import command
 from segmentare.commands.values import Folder
-from segmentare.options import command
 
 if TYPE_CHECKING:
-    from segmentare.interfaces.exporting import Export
+    from segmentare.runtimes.exporting import Export
 
 
 @command
@@ -36,7 +36,7 @@ def export(
         run (RUN): Folder of the model.
         to (--to FORMAT): Format; the last two are TensorFlow's.
         out (--out DIR): New folder; left out, RUN-<format> next to RUN.
-        overwrite: Replace an earlier export.
+        overwrite: Replace an earlier export, unless there are other files in it.
         data (DATA): Dataset or images to compare on; left out, noise.
         images (N): Number of images to compare on, at most.
         int8: Quantize to 8-bit integers (openvino and litert).
@@ -62,8 +62,8 @@ def export(
         segmentare export run --to openvino --int8 --data photos --out small
         segmentare export run --to onnx --data photos --flips
     """
-    from segmentare.interfaces import exporting
-    from segmentare.interfaces.display import Display
+    from segmentare.progress import Display
+    from segmentare.runtimes import exporting
 
     options = exporting.ExportOptions(
         data=None if data is None else Path(data),

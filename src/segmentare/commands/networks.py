@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from segmentare.commands.options import command
 from segmentare.commands.values import FrameworkName, Pixels, parse_size
-from segmentare.options import command
 from segmentare.result import Result
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from segmentare.architecture import NetworkRow
+    from segmentare.models.architecture import NetworkRow
 
 
 class NetworkList(Result, list["NetworkRow"]):
@@ -85,7 +85,7 @@ def list_networks(*, size: Pixels = 256, framework: FrameworkName = "auto") -> N
         >>> sorted({row.spec.network for row in segmentare.list_networks()})
         ['segnet', 'unet']
     """
-    from segmentare.architecture import LISTED
-    from segmentare.interfaces.listing import measure_networks
+    from segmentare.commands.listing import measure_networks
+    from segmentare.models.architecture import LISTED
 
     return NetworkList(measure_networks(LISTED, parse_size(size), framework))

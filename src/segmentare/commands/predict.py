@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from segmentare.commands.options import command
 from segmentare.commands.values import EngineName, Folder, FrameworkName, Precision
 from segmentare.errors import DatasetError, InputError
-from segmentare.options import command
 
 if TYPE_CHECKING:
-    from segmentare.engines.loading import Opened
-    from segmentare.interfaces.display import Display
-    from segmentare.interfaces.predicting import Job, Predictions
-    from segmentare.poses import Skeleton
+    from segmentare.annotations.poses import Skeleton
+    from segmentare.commands.predicting import Job, Predictions
+    from segmentare.progress import Display
+    from segmentare.runtimes.loading import Opened
 
 
 @command
@@ -107,7 +108,8 @@ def predict(
         MissingPackageError: The framework, or any, is not installed.
         DatasetError: There is no image, two would get the same name, or the one video cannot be
             read.
-        OutputExistsError: A result is there already and would be replaced.
+        OutputExistsError: A result is there already, or would replace an image, the background or
+            the video itself.
         InputError: Something is to be written that the model or the sources do not have.
 
     Examples:
@@ -120,14 +122,13 @@ def predict(
         >>> len(found.rows), found.failed
         (24, [])
     """
-    from segmentare.engines.loading import Wanted
-    from segmentare.interfaces.bulk import LOCAL, predict_on_ray
-    from segmentare.interfaces.chosen_skeletons import choose_skeleton
-    from segmentare.interfaces.display import Display
-    from segmentare.interfaces.filming import VideoOutputs
-    from segmentare.interfaces.outputs import Outputs
-    from segmentare.interfaces.predicting import Images, Job, Predictions
-    from segmentare.interfaces.sources import find_images, sort_sources
+    from segmentare.commands.bulk import LOCAL, predict_on_ray
+    from segmentare.commands.predicting import Images, Job, Predictions
+    from segmentare.datasets.chosen_skeletons import choose_skeleton
+    from segmentare.progress import Display
+    from segmentare.results.outputs import Outputs, VideoOutputs
+    from segmentare.runtimes.loading import Wanted
+    from segmentare.video.sources import find_images, sort_sources
 
     display = Display(quiet=quiet)
     chosen = None if skeleton is None else choose_skeleton(skeleton)
@@ -143,16 +144,7 @@ def predict(
         openpose=openpose,
         skeleton=chosen,
         large=large,
-        film=VideoOutputs(
-            first,
-            last,
-            step,
-            track,
-            smooth,
-            openpose=openpose,
-            skeleton=chosen,
-            overwrite=overwrite,
-        ),
+        film=VideoOutputs(first, last, step, track, smooth),
     )
     computed = Wanted(engine, precision, framework=framework)
     job = Job(Path(run), Path(out), outputs, flips, refine, computed)
@@ -177,12 +169,19 @@ def _predict_videos(
     job: Job, opened: Opened, videos: Sequence[Path], result: Predictions, display: Display
 ) -> None:
     """Predict one video after the other; one among several that cannot be read is skipped."""
-    from segmentare.interfaces.filming import predict_video
+    from segmentare.video.prediction import predict_video
 
+    outputs = job.outputs
+    film = replace(
+        outputs.film,
+        openpose=outputs.openpose,
+        skeleton=outputs.skeleton,
+        overwrite=outputs.overwrite,
+    )
     alone = len(videos) == 1 and not result.rows and not result.failed
     for video in videos:
         try:
-            filmed = predict_video(opened.predictor, video, job.out, job.outputs.film, display)
+            filmed = predict_video(opened.predictor, video, job.out, film, display)
         except DatasetError as error:
             if alone:
                 raise

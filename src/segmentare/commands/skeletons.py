@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segmentare.options import command
+from segmentare.commands.options import command
 from segmentare.result import Result
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from segmentare.poses import Skeleton
+    from segmentare.annotations.poses import Skeleton
 
 _LISTED = 26  # keypoints that are named
 
@@ -87,8 +87,8 @@ def list_skeletons(skeleton: str | Path | None = None) -> SkeletonList:
         >>> segmentare.list_skeletons()["coco17"].keypoints[:3]
         ('nose', 'left_eye', 'right_eye')
     """
-    from segmentare.interfaces.chosen_skeletons import choose_skeleton
-    from segmentare.skeletons import SKELETONS
+    from segmentare.annotations.skeletons import SKELETONS
+    from segmentare.datasets.chosen_skeletons import choose_skeleton
 
     if skeleton is None:
         return SkeletonList(SKELETONS)

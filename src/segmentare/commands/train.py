@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from segmentare.commands.options import command, command_line
 from segmentare.commands.values import (
     Folder,
     FrameworkName,
@@ -16,18 +17,17 @@ from segmentare.commands.values import (
     parse_duration,
     parse_size,
 )
-from segmentare.options import command, command_line
 from segmentare.result import Result
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from segmentare.annotations.poses import Skeleton
     from segmentare.datasets.base import Dataset
-    from segmentare.interfaces.evaluation import Evaluation
-    from segmentare.interfaces.parts import Parts
-    from segmentare.plan import Plan
-    from segmentare.poses import Skeleton
     from segmentare.prediction.predictor import Predictor
+    from segmentare.report.evaluation import Evaluation
+    from segmentare.training.parts import Parts
+    from segmentare.training.plan import Plan
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,7 +62,7 @@ class Run(Result):
     @property
     def summary(self) -> Mapping[str, object]:
         """Data, network, time, scores, and where the report is."""
-        from segmentare.interfaces.display import duration
+        from segmentare.progress import duration
 
         counts = ", ".join(f"{len(names)} {part}" for part, names in self.parts.by_part().items())
         spec, facts = self.plan.spec, self.facts
@@ -206,17 +206,19 @@ def train(
         (2, 4)
     """
     said = command_line(train, locals())
-    from segmentare.interfaces.chosen_skeletons import check_task, choose_skeleton
-    from segmentare.interfaces.display import Display
-    from segmentare.interfaces.parts import Splitting
-    from segmentare.interfaces.reporting import REPORT, score_run
-    from segmentare.interfaces.training import Options
-    from segmentare.interfaces.training import train as train_model
-    from segmentare.wishes import Wishes, choose_spec
+    from segmentare.commands.network_choice import choose_spec
+    from segmentare.commands.scoring import REPORT, score_run
+    from segmentare.commands.training import Options, train_model
+    from segmentare.datasets.chosen_skeletons import check_task, choose_skeleton
+    from segmentare.progress import Display
+    from segmentare.training.parts import Splitting
+    from segmentare.training.wishes import Wishes
 
     display = Display(quiet=quiet)
     chosen = None if skeleton is None else choose_skeleton(skeleton)
     check_task(chosen, task)
+    given = None if split is None else Path(split)
+    splitting = Splitting(val, test, given, by, groups, seed, allow_duplicates)
     wishes = Wishes(
         budget=parse_duration(budget),
         steps=steps,
@@ -232,11 +234,10 @@ def train(
         balance=balance,
         seed=seed,
     )
-    given = None if split is None else Path(split)
     options = Options(
         task=task,
         reader=reader,
-        splitting=Splitting(val, test, given, by, groups, seed, allow_duplicates),
+        splitting=splitting,
         start=str(start),
         resume=resume,
         overwrite=overwrite,

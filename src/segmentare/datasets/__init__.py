@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from segmentare.errors import DatasetError
 
 if TYPE_CHECKING:
+    from segmentare.annotations.poses import Skeleton
     from segmentare.datasets.files import FileDataset
-    from segmentare.poses import Skeleton
 
 #: Name of a reader -> (its module's function, the layout in words); special ones come first.
 READERS: dict[str, tuple[str, str]] = {
@@ -200,6 +200,6 @@ def _opener(name: str) -> Callable[..., FileDataset | None]:
     """Import a reader when it is first needed, for they load OpenCV."""
     module, function = (READERS | KEYPOINT_READERS)[name][0].split(":")
     opener: Callable[..., FileDataset | None] = getattr(
-        import_module(f"segmentare.datasets.{module}"), function
+        import_module(f"segmentare.datasets.readers.{module}"), function
     )
     return opener

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from segmentare.annotations import (
+from segmentare.annotations.geometry import Size
+from segmentare.annotations.poses import Poses, Skeleton
+from segmentare.annotations.runlengths import objects_of
+from segmentare.annotations.segmentation import (
     UNLABELED,
     Category,
     Sample,
@@ -19,9 +22,6 @@ from segmentare.datasets.files import FileDataset
 from segmentare.datasets.object_dataset import Listed
 from segmentare.datasets.pose_dataset import PoseDataset, opened
 from segmentare.errors import DatasetError
-from segmentare.geometry import Size
-from segmentare.poses import Poses, Skeleton
-from segmentare.runlengths import objects_of
 
 _PEOPLE = {"person", "people", "human", "pedestrian"}
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from segmentare.annotations.geometry import Size
+from segmentare.annotations.poses import Poses, Skeleton
+from segmentare.annotations.skeletons import available, convert, dropped, same_keypoints
 from segmentare.datasets.base import Problem, Record
 from segmentare.datasets.pose_dataset import PoseDataset
-from segmentare.geometry import Size
-from segmentare.poses import Poses, Skeleton
-from segmentare.skeletons import available, convert, dropped, same_keypoints
 
 
 def as_skeleton(dataset: PoseDataset, wanted: Skeleton) -> PoseDataset:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from segmentare.geometry import Affine, Image, Size
+from segmentare.annotations.geometry import Affine, Image, Size
 
 Colors = NDArray[np.uint8]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from segmentare.annotations import Category, Sample
+from segmentare.annotations.segmentation import Category, Sample
 
 Part = Literal["train", "val", "test"]
 

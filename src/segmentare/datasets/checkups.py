@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from segmentare.annotations import Category
+from segmentare.annotations.geometry import Size
+from segmentare.annotations.segmentation import Category
 from segmentare.datasets.base import Part, Problem
-from segmentare.datasets.fingerprints import Fingerprint
-from segmentare.geometry import Size
+from segmentare.images.fingerprints import Fingerprint
 
 
 @dataclass(frozen=True)

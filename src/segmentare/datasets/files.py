@@ -6,16 +6,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from segmentare.annotations import UNLABELED, Category, Sample, Segmentation
+from segmentare.annotations.geometry import Size
+from segmentare.annotations.poses import Skeleton
+from segmentare.annotations.segmentation import UNLABELED, Category, Sample, Segmentation
 from segmentare.datasets.base import Problem, Record
-from segmentare.datasets.images import header, read_image
-from segmentare.datasets.masks import MaskRule, misfit, read_mask, read_valid
-from segmentare.datasets.rules import decide
-from segmentare.datasets.surveys import Survey, survey
+from segmentare.datasets.masks.reading import MaskRule, misfit, read_mask, read_valid
+from segmentare.datasets.masks.rules import decide
+from segmentare.datasets.masks.surveys import Survey, survey
 from segmentare.datasets.tables import ClassTable
 from segmentare.errors import DatasetError
-from segmentare.geometry import Image, Size
-from segmentare.poses import Skeleton
+from segmentare.images.reading import header, read_image
 
 _FEW = 8  # an image file with at most so many values looks like a mask
 
@@ -141,13 +141,6 @@ def unread(
 ) -> FileDataset:
     """Return a dataset whose files are listed but whose masks nobody has looked at, for `build`."""
     return FileDataset(root, reader, layout, (), tuple(records), tuple(problems), None)
-
-
-def looks_like_mask(image: Image) -> bool:
-    """Tell whether an image file shows so few values that it is rather a mask."""
-    first = image.reshape(-1, image.shape[2])
-    sample = first[:: max(1, len(first) // 10_000)]
-    return len({tuple(pixel) for pixel in sample.tolist()}) <= _FEW
 
 
 def _swapped(opened: FileDataset, records: Sequence[Record], surveys: Sequence[Survey]) -> str:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import UNLABELED, Category
+from segmentare.annotations.geometry import Size
+from segmentare.annotations.segmentation import UNLABELED, Category
 from segmentare.datasets.base import Dataset, Part, Problem, Record
 from segmentare.datasets.checkups import CategoryUse, Crossing
 from segmentare.datasets.files import relative
-from segmentare.datasets.fingerprints import Fingerprint, near_duplicates
 from segmentare.datasets.splitting import Split
-from segmentare.geometry import Size
+from segmentare.images.fingerprints import Fingerprint, near_duplicates
 
 LEAST_IMAGES = 3  #: one to train on, one to choose by, one to measure on
 
@@ -34,6 +34,7 @@ class Seen:
         objects: Number of separate objects.
         mask: A hash of the category ids.
         mark: The fingerprint of the image.
+        colors: All colors of the image, packed, if it has as few as masks have; else none.
         problem: Why the image cannot be used; then the rest is empty.
     """
 
@@ -44,6 +45,7 @@ class Seen:
     objects: int = 0
     mask: str = ""
     mark: Fingerprint | None = None
+    colors: frozenset[int] = frozenset()
     problem: Problem | None = None
 
 
@@ -106,13 +108,16 @@ def crossings(split: Split, exact: Pairs, near: Pairs) -> list[Crossing]:
 def about_crossings(found: Sequence[Crossing], *, allow: bool) -> list[Problem]:
     """Say which twins the split parts; the same image in two parts stops unless allowed."""
     problems = []
-    for crossing in found:
-        alike = "are the same image" if crossing.exact else "show nearly the same"
-        what = (
-            f"'{crossing.one}' ({crossing.part}) and '{crossing.other}' ({crossing.other_part}) "
-            f"{alike}, so a score would flatter; keep them in one part or remove one."
-        )
-        problems.append(Problem("", what, stops=crossing.exact and not allow))
+    for exact, alike in ((True, "the same picture"), (False, "nearly the same picture")):
+        pairs = [crossing for crossing in found if crossing.exact == exact]
+        if pairs:
+            one = pairs[0]
+            what = (
+                f"{len(pairs)} pairs of {alike} lie in two parts of the split, such as "
+                f"'{one.one}' ({one.part}) and '{one.other}' ({one.other_part}), so a score would "
+                "flatter; keep them in one part or remove one."
+            )
+            problems.append(Problem("", what, stops=exact and not allow))
     return problems
 
 
@@ -172,25 +177,27 @@ def labels(good: Sequence[Seen]) -> dict[str, dict[str, int]]:
     return {label: dict(sorted(values.items())) for label, values in counted.items()}
 
 
-def about_all(
-    good: Sequence[Seen], used: Sequence[CategoryUse], known: Sequence[Problem]
-) -> list[Problem]:
-    """Say what stops a training although no single file does, unless that is said already."""
+def about_count(good: Sequence[Seen]) -> list[Problem]:
+    """Say that there are too few images for three parts."""
+    if len(good) >= LEAST_IMAGES:
+        return []
+    what = (
+        f"A training needs at least {LEAST_IMAGES} images with masks; {len(good)} can be used. Add "
+        "images or repair those listed."
+    )
+    return [Problem("", what, stops=True)]
+
+
+def about_categories(used: Sequence[CategoryUse]) -> list[Problem]:
+    """Say which categories do not occur, and stop where there are not two that do."""
     problems = []
     absent = [use.category.name for use in used if use.images == 0]
     present = [use.category.name for use in used if use.images > 0]
-    if not any(problem.stops and not problem.file for problem in known):
-        if len(good) < LEAST_IMAGES:
-            what = (
-                f"A training needs at least {LEAST_IMAGES} images with masks; {len(good)} can be "
-                f"used. Add images or repair those listed."
-            )
-            problems.append(Problem("", what, stops=True))
-        elif len(present) < 2:
-            shown = f"only '{present[0]}'" if present else "no category at all"
-            what = f"The masks must show at least two categories; they show {shown}."
-            problems.append(Problem("", what, stops=True))
-    if good and absent and len(present) > 1:
+    if len(present) < 2:
+        shown = f"only '{present[0]}'" if present else "no category at all"
+        what = f"The masks must show at least two categories; they show {shown}."
+        problems.append(Problem("", what, stops=True))
+    elif absent:
         what = f"These categories occur in no mask and cannot be learned: {', '.join(absent)}."
         problems.append(Problem("", what, stops=False))
     return problems

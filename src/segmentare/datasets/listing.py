@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from segmentare.datasets.base import Part
-from segmentare.datasets.images import is_image
+from segmentare.images.reading import is_image
 
 Role = Literal["image", "mask", "other"]
 

@@ -11,13 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import MAX_CATEGORIES, Category, Segmentation, distinct_color
+from segmentare.annotations.geometry import Size
+from segmentare.annotations.instances import Instances
+from segmentare.annotations.segmentation import (
+    MAX_CATEGORIES,
+    Category,
+    Segmentation,
+    distinct_color,
+)
 from segmentare.datasets.base import Problem, Record
 from segmentare.datasets.files import FileDataset
-from segmentare.datasets.images import read_bytes
 from segmentare.errors import DatasetError
-from segmentare.geometry import Size
-from segmentare.objects import Instances
+from segmentare.images.reading import read_bytes
 
 Read = Callable[[Record, Size], Instances | Segmentation]
 

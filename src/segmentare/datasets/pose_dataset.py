@@ -11,13 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import UNLABELED, Sample, Segmentation
+from segmentare.annotations.geometry import Size
+from segmentare.annotations.poses import (
+    VISIBLE,
+    Keypoints,
+    Poses,
+    Skeleton,
+    box_areas,
+    keypoint_boxes,
+)
+from segmentare.annotations.runlengths import RLE
+from segmentare.annotations.segmentation import UNLABELED, Sample, Segmentation
 from segmentare.datasets.base import Problem, Record
 from segmentare.datasets.files import FileDataset
 from segmentare.datasets.object_dataset import Listed, things
-from segmentare.geometry import Size
-from segmentare.poses import VISIBLE, Keypoints, Poses, Skeleton, box_areas, keypoint_boxes
-from segmentare.runlengths import RLE
 
 Read = Callable[[Record, Size], Poses]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from segmentare.datasets.base import Part, Record
 from segmentare.datasets.splits import PARTS, Split, read_split, write_split
-from segmentare.errors import DatasetError
+from segmentare.errors import DatasetError, InputError
 
 __all__ = ["PARTS", "Split", "make_split", "read_split", "write_split"]
 
@@ -46,10 +46,10 @@ def make_split(
 
     Raises:
         DatasetError: There are too few images or groups, or `by` or `groups` fit no record.
-        ValueError: The shares are out of range.
+        InputError: The shares are out of range.
     """
     if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
-        raise ValueError(
+        raise InputError(
             f"The shares of validation and test must be at least 0 and below 1 together; "
             f"got val={val} and test={test}."
         )

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from segmentare.annotations import UNLABELED, Category, distinct_color
-from segmentare.datasets.masks import Color, pack
+from segmentare.annotations.segmentation import UNLABELED, Category, distinct_color
+from segmentare.datasets.masks.reading import Color, pack
 from segmentare.errors import DatasetError
 
 CLASS_FILES = (

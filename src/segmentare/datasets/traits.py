@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare import geometry
-from segmentare.annotations import (
+from segmentare.annotations import geometry
+from segmentare.annotations.poses import Poses
+from segmentare.annotations.segmentation import (
     UNLABELED,
     Category,
     Sample,
@@ -22,7 +23,6 @@ from segmentare.annotations import (
     foreground_ids,
     relabel,
 )
-from segmentare.poses import Poses
 
 _DETAIL = 0.96  # Dice that the truth must keep when it is brought to the training size and back
 _SIDES_TRIED = (128, 160, 192, 224, 256, 320, 384, 448, 512, 640)

@@ -20,7 +20,7 @@ if keras.config.backend() != "tensorflow":
         "pip install 'segmentare[tensorflow]')."
     )
 
-from segmentare.architecture import NetworkSpec
 from segmentare.keras.network import Network, activate, build_network
+from segmentare.models.architecture import NetworkSpec
 
 __all__ = ["Network", "NetworkSpec", "activate", "build_network"]

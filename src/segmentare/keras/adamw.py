@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from segmentare.keras.layers import Tensor
-from segmentare.plan import Plan
+from segmentare.training.plan import Plan
 
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8  # PyTorch's defaults
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import keras
 
-from segmentare.architecture import VGG16_CONVOLUTIONS, NetworkSpec, decoder_stages
 from segmentare.keras.blocks import Blocks
 from segmentare.keras.encoders import Features
 from segmentare.keras.layers import Double, Tensor, Unpool
+from segmentare.models.architecture import VGG16_CONVOLUTIONS, NetworkSpec, decoder_stages
 
 
 def unet(blocks: Blocks, features: Features, spec: NetworkSpec) -> Tensor:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import keras
 
-from segmentare.architecture import VGG16_CONVOLUTIONS, NetworkSpec, scaled
 from segmentare.keras.blocks import Blocks
 from segmentare.keras.layers import PoolWithPositions, Tensor
+from segmentare.models.architecture import VGG16_CONVOLUTIONS, NetworkSpec, scaled
 
 
 @dataclass(frozen=True)

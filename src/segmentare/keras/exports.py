@@ -12,14 +12,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from segmentare.checkpoint import Arrays
+from segmentare.annotations.geometry import Image
 from segmentare.errors import ModelError
-from segmentare.frameworks import hushed
-from segmentare.geometry import Image
 from segmentare.keras.inference import MapsFunction, Restored
 from segmentare.keras.layers import Tensor
 from segmentare.keras.serving import CONTENT, Served
-from segmentare.models import finite
+from segmentare.models.checkpoint import Arrays
+from segmentare.models.description import finite
+from segmentare.models.frameworks import hushed
 from segmentare.prediction.predictor import Predictor, Reading
 from segmentare.tasks.base import Head, Maps
 

@@ -11,13 +11,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from segmentare.architecture import NetworkSpec
-from segmentare.checkpoint import load_model
-from segmentare.errors import ModelError
+from segmentare.errors import InputError, ModelError
 from segmentare.keras.layers import Tensor
 from segmentare.keras.network import Network, activate, build_network
 from segmentare.keras.weights import from_arrays
-from segmentare.models import finite
+from segmentare.models.architecture import NetworkSpec
+from segmentare.models.checkpoint import load_model
+from segmentare.models.description import finite
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import task_from_dict
@@ -81,7 +81,7 @@ def load(folder: str | Path, *, flips: bool = False, device: str = "auto") -> Pr
 
     Raises:
         ModelError: See `restore`.
-        ValueError: There is no such device.
+        InputError: There is no such device.
     """
     where = _device(device)
     with tf.device(where):
@@ -93,7 +93,7 @@ def load(folder: str | Path, *, flips: bool = False, device: str = "auto") -> Pr
 def _device(name: str) -> str:
     there = {"auto", "cpu"} | ({"cuda"} if tf.config.list_physical_devices("GPU") else set())
     if name not in there:
-        raise ValueError(
+        raise InputError(
             f"The device must be one of {', '.join(sorted(there))} (what TensorFlow finds here); "
             f"got {name!r}."
         )

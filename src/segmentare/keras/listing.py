@@ -6,8 +6,8 @@ import math
 
 import keras
 
-from segmentare.architecture import NetworkRow, NetworkSpec
 from segmentare.keras.network import build_network
+from segmentare.models.architecture import NetworkRow, NetworkSpec
 from segmentare.tasks.base import Head
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 
 from segmentare.keras.layers import Tensor
-from segmentare.plan import LossSettings
 from segmentare.tasks.base import Head
+from segmentare.training.plan import LossSettings
 
 
 def binary_loss(logits: Tensor, target: Tensor, settings: LossSettings) -> Tensor:

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from segmentare.architecture import HEATMAP_PRIOR, NetworkSpec, check_spec
 from segmentare.errors import ModelError
 from segmentare.keras import decoders, encoders
 from segmentare.keras.blocks import Blocks
 from segmentare.keras.layers import CutToImage, PadToMultiple, Tensor
+from segmentare.models.architecture import HEATMAP_PRIOR, NetworkSpec, check_spec
 from segmentare.tasks.base import Head
 
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from segmentare.frameworks import hushed
+from segmentare.models.frameworks import hushed
 
 _LEVEL, _SILENT = "TF_CPP_MIN_LOG_LEVEL", "3"
 

@@ -9,14 +9,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from segmentare.checkpoint import Arrays
 from segmentare.keras.adamw import AdamW, Scalars
 from segmentare.keras.layers import Tensor
 from segmentare.keras.losses import total_loss
 from segmentare.keras.network import Network
 from segmentare.keras.weights import inward, outward, variables
-from segmentare.plan import Plan
+from segmentare.models.checkpoint import Arrays
 from segmentare.tasks.base import Head
+from segmentare.training.plan import Plan
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")  # PyTorch's names
 

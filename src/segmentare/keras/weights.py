@@ -13,10 +13,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.checkpoint import Arrays
 from segmentare.errors import ModelError
 from segmentare.keras.layers import BatchNorm
 from segmentare.keras.network import Network
+from segmentare.models.checkpoint import Arrays
 
 _NORM = {
     "weight": "gamma",

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from segmentare.errors import InputError
 from segmentare.metrics.segments import Overlaps
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)  #: least IoU of a match
@@ -73,7 +74,7 @@ def rank(
         Category id -> result, for all categories that truth or prediction shows.
 
     Raises:
-        ValueError: A predicted instance has no score, or a score is not finite.
+        InputError: A predicted instance has no score, or a score is not finite.
 
     Source: Lin et al., "Microsoft COCO", ECCV 2014; the reference is COCOeval of
     https://github.com/cocodataset/cocoapi
@@ -107,13 +108,13 @@ def _scores(overlaps: Overlaps, scores: NDArray[np.float32] | None) -> NDArray[n
     if scores is None:
         return np.ones(ids.size, np.float32)
     if ids.size and ids.max() > len(scores):
-        raise ValueError(
+        raise InputError(
             f"Each predicted instance must have a score at the place of its id less 1; there are "
             f"{len(scores)} scores, but an instance {ids.max()}."
         )
     given = np.asarray(scores, np.float32)[ids - 1]
     if not np.isfinite(given).all():
-        raise ValueError(
+        raise InputError(
             f"Scores of instances must be finite; found {given[~np.isfinite(given)][0]}."
         )
     return given

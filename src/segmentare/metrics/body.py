@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from segmentare.annotations import UNLABELED, Category
+from segmentare.annotations.poses import Poses, Skeleton
+from segmentare.annotations.segmentation import UNLABELED, Category
+from segmentare.errors import InputError
 from segmentare.metrics.base import Metric
 from segmentare.metrics.instance import InstanceScores
 from segmentare.metrics.keypoints import PoseScores
 from segmentare.metrics.semantic import SemanticScores
-from segmentare.poses import Poses, Skeleton
 
 _MASKS = ("ap", "ap50", "ap75")
 
@@ -55,7 +56,7 @@ class BodyScores(Metric[Poses]):
         """Count one more image.
 
         Raises:
-            ValueError: Sizes or keypoints differ, a number is not finite, or the prediction has
+            InputError: Sizes or keypoints differ, a number is not finite, or the prediction has
                 no silhouettes though the truth has.
         """
         if truth.unknown is not None and truth.unknown.all():
@@ -67,7 +68,7 @@ class BodyScores(Metric[Poses]):
         if truth.segmentation is None or bool((truth.segmentation.category == UNLABELED).all()):
             return
         if predicted.segmentation is None:
-            raise ValueError(
+            raise InputError(
                 f"Image {name!r} cannot be scored: the truth has silhouettes, so the prediction "
                 "must have some; got skeletons only."
             )
@@ -85,7 +86,7 @@ class BodyScores(Metric[Poses]):
             the pixels of all images; unless `fast`, `mask_ap`, `mask_ap50` and `mask_ap75`.
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         scores = self._poses.summary() if self._marked else {}
         if self._outlined:
@@ -105,7 +106,7 @@ class BodyScores(Metric[Poses]):
             `outlined`: how many images have silhouettes.
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         scores = self._poses.compute()
         if not self._marked:

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.geometry import Size
+from segmentare.annotations.geometry import Size
+from segmentare.errors import InputError
 
 Mask = NDArray[np.bool_]  #: (H, W)
 Plane = NDArray[np.uint8]  #: (H, W), 0 or 1
@@ -64,7 +65,7 @@ def boundary_scores(
         tolerance: Pixels; `default_tolerance` of the image if not given.
 
     Raises:
-        ValueError: The shapes differ.
+        InputError: The shapes differ.
 
     Source:
         Boundary F: Martin et al., "Learning to Detect Natural Image Boundaries", TPAMI 2004
@@ -75,7 +76,7 @@ def boundary_scores(
     """
     shapes = {array.shape for array in (predicted, truth, known) if array is not None}
     if len(shapes) > 1:
-        raise ValueError(f"The masks of one image must have one shape; got {sorted(shapes)}.")
+        raise InputError(f"The masks of one image must have one shape; got {sorted(shapes)}.")
     if known is not None:
         predicted, truth = predicted & known, truth & known
     size = (truth.shape[0], truth.shape[1])

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import UNLABELED, Category, Segmentation, is_binary
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation, is_binary
+from segmentare.errors import InputError
 
 
 class Calibration:
@@ -22,7 +23,7 @@ class Calibration:
 
     def __init__(self, categories: tuple[Category, ...], bins: int = 10) -> None:
         if bins < 1:
-            raise ValueError(f"A calibration needs at least one bin; got {bins}.")
+            raise InputError(f"A calibration needs at least one bin; got {bins}.")
         self._binary = is_binary(categories)
         self._pixels = np.zeros(bins, np.int64)
         self._confidence = np.zeros(bins)
@@ -33,13 +34,13 @@ class Calibration:
         """Count the labeled pixels of one more image.
 
         Raises:
-            ValueError: The sizes differ, the prediction has no probability, or one that is not in
+            InputError: The sizes differ, the prediction has no probability, or one that is not in
                 0 to 1.
         """
         if predicted.probability is None:
-            raise ValueError("A calibration needs the probability of the prediction; it is None.")
+            raise InputError("A calibration needs the probability of the prediction; it is None.")
         if predicted.size != truth.size:
-            raise ValueError(
+            raise InputError(
                 f"Prediction and truth must have the same size; got {predicted.size} and "
                 f"{truth.size}."
             )
@@ -48,7 +49,7 @@ class Calibration:
         if probability.size == 0:
             return
         if not (probability.min() >= 0 and probability.max() <= 1):  # also true for NaN
-            raise ValueError(
+            raise InputError(
                 f"Probabilities must be 0 to 1; found {probability.min()} to {probability.max()}."
             )
         meant = 1 if self._binary else predicted.category[known]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from segmentare.errors import InputError
 from segmentare.metrics.intervals import paired_bootstrap
 
 SMALLER_IS_BETTER = frozenset({"hd95", "assd"})  #: distances; every other score is better larger
@@ -24,13 +25,13 @@ def compare(
         were `better`, `worse` and `equal` in b.
 
     Raises:
-        ValueError: The images differ, a name occurs twice, there is no image, or a row lacks the
+        InputError: The images differ, a name occurs twice, there is no image, or a row lacks the
             score.
     """
     a, b = _by_name(rows_a, score, "first"), _by_name(rows_b, score, "second")
     lonely = sorted(a.keys() ^ b.keys())
     if lonely:
-        raise ValueError(
+        raise InputError(
             f"Both models must be scored on the same images; {len(lonely)} are in one list only, "
             f"such as {lonely[0]!r}. Evaluate both on the same part of the data."
         )
@@ -54,13 +55,13 @@ def _by_name(rows: Iterable[Mapping[str, Any]], score: str, which: str) -> dict[
     for row in rows:
         name = str(row["name"])
         if name in found:
-            raise ValueError(
+            raise InputError(
                 f"Names of images must be unique to be paired; {name!r} occurs twice in the "
                 f"{which} list."
             )
         numbers = {key: value for key, value in row.items() if isinstance(value, int | float)}
         if score not in numbers:
-            raise ValueError(
+            raise InputError(
                 f"Each row must hold the score {score!r} as a number; the row of {name!r} in the "
                 f"{which} list has {', '.join(sorted(numbers))}."
             )

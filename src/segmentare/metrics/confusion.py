@@ -8,7 +8,8 @@ perfect answer, 1; one that only one of them shows scores 0 in every score.
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import UNLABELED
+from segmentare.annotations.segmentation import UNLABELED
+from segmentare.errors import InputError
 
 Counts = NDArray[np.int64]  #: (..., C, C) pixels; rows are true, columns predicted categories
 Scores = NDArray[np.float64]  #: (..., C), 0 to 1
@@ -29,12 +30,12 @@ def confusion_matrix(
         int64 of shape (C, C); entry (t, p) is the number of pixels of category t taken for p.
 
     Raises:
-        ValueError: The shapes differ, or a counted pixel has an id that is not below C. An
+        InputError: The shapes differ, or a counted pixel has an id that is not below C. An
             `UNLABELED` pixel in the prediction is such an id too: a prediction must answer.
         TypeError: A map is not uint8.
     """
     if predicted.shape != truth.shape:
-        raise ValueError(
+        raise InputError(
             f"Prediction and truth must have the same shape; got {predicted.shape} and "
             f"{truth.shape}. Bring the prediction to the size of the image first."
         )
@@ -53,7 +54,7 @@ def _check_ids(counts: Counts, categories: int) -> None:
     for role, axis in (("truth", 1), ("prediction", 0)):
         found = np.flatnonzero(counts.any(axis=axis))
         if found.size and found[-1] >= categories:
-            raise ValueError(
+            raise InputError(
                 f"Category ids must be 0 to {categories - 1}; the {role} holds {found[-1]} on a "
                 f"labeled pixel. Only the truth may leave pixels out, with {UNLABELED}."
             )
@@ -106,11 +107,11 @@ def pixel_accuracy(matrix: Counts) -> float:
     """Return the share of labeled pixels of one matrix (C, C) with the right category.
 
     Raises:
-        ValueError: No pixel was counted.
+        InputError: No pixel was counted.
     """
     total = int(matrix.sum())
     if total == 0:
-        raise ValueError("A pixel accuracy needs at least one labeled pixel; found none.")
+        raise InputError("A pixel accuracy needs at least one labeled pixel; found none.")
     return int(np.trace(matrix)) / total
 
 
@@ -120,9 +121,9 @@ def mean_iou(matrix: Counts) -> float:
     Categories that neither truth nor prediction shows are left out.
 
     Raises:
-        ValueError: No pixel was counted.
+        InputError: No pixel was counted.
     """
     shown = present(matrix)
     if not shown.any():
-        raise ValueError("A mean IoU needs at least one labeled pixel; found none.")
+        raise InputError("A mean IoU needs at least one labeled pixel; found none.")
     return float(iou(matrix)[shown].mean())

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segmentare.annotations.poses import Poses, Skeleton
+from segmentare.annotations.skeletons import plain
 from segmentare.metrics.average_precision import Values
-from segmentare.poses import Poses, Skeleton
-from segmentare.skeletons import plain
 
 _DIAGONALS = (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip"))
 _HEAD, _NECK = ("head_top", "top_head", "head"), ("upper_neck", "head_bottom", "neck")

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from segmentare.annotations import UNLABELED, Category, Segmentation
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation
+from segmentare.errors import InputError
 from segmentare.metrics import average_precision, matching
 from segmentare.metrics.average_precision import Ranked
-from segmentare.metrics.base import Metric
+from segmentare.metrics.base import ImageMetric, check_names
 from segmentare.metrics.intervals import mean_with_interval
-from segmentare.metrics.labels import by_label
 from segmentare.metrics.object_sums import Sums
 from segmentare.metrics.segments import Counted, boundary_iou, find_overlaps, find_segments
 
@@ -29,7 +29,7 @@ class _Scored:
     scores: dict[str, float]
 
 
-class InstanceScores(Metric[Segmentation]):
+class InstanceScores(ImageMetric[Segmentation, _Scored]):
     """Scores of objects that do not overlap.
 
     Objects match only within a category. In the truth, pixels without a label and pixels of a
@@ -62,26 +62,22 @@ class InstanceScores(Metric[Segmentation]):
                 the surest ones; COCO's number is too small for images of more objects.
 
         Raises:
-            ValueError: Every category is background, or two have the same name.
+            InputError: Every category is background, or two have the same name.
         """
-        names = [category.name for category in categories]
         self._counted = Counted.instances(categories)
-        if not self._counted.objects.any() or len(set(names)) < len(names):
-            raise ValueError(f"Categories must have different names, at least one; got {names}.")
+        check_names(categories if self._counted.objects.any() else ())
         self._categories = categories
-        self._labels = labels or {}
+        super().__init__(labels)
         self._fast = fast
         self._most = most_detections
-        self._images: list[_Scored] = []
         self._ranked: dict[str, dict[int, list[Ranked]]] = {"mask": {}, "boundary": {}}
         self._capped = 0
-        self._unscored: list[str] = []
 
     def update(self, predicted: Segmentation, truth: Segmentation, name: str = "") -> None:
         """Count one more image.
 
         Raises:
-            ValueError: The sizes differ, an object has no category or no score, or there is no
+            InputError: The sizes differ, an object has no category or no score, or there is no
                 map of instances.
         """
         try:
@@ -90,7 +86,7 @@ class InstanceScores(Metric[Segmentation]):
                 return
             self._count(predicted, truth, name)
         except ValueError as error:
-            raise ValueError(f"Image {name!r} cannot be scored: {error}") from error
+            raise InputError(f"Image {name!r} cannot be scored: {error}") from error
 
     def _count(self, predicted: Segmentation, truth: Segmentation, name: str) -> None:
         number = len(self._categories)
@@ -110,14 +106,6 @@ class InstanceScores(Metric[Segmentation]):
             )
         sums = Sums.of_image(overlaps, number)
         self._images.append(_Scored(name, sums, sums.scores()))
-
-    def _scored(self) -> list[_Scored]:
-        if not self._images:
-            raise ValueError(
-                f"Scores need at least one image with a labeled pixel; got none "
-                f"({len(self._unscored)} without labels)."
-            )
-        return self._images
 
     def _precisions(self) -> tuple[dict[str, float | None], dict[int, dict[str, float | None]]]:
         """Return average precision over all categories and per category."""
@@ -154,7 +142,7 @@ class InstanceScores(Metric[Segmentation]):
             of average precision of which there are true objects (see `compute`).
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         images = self._scored()
         means = {
@@ -180,7 +168,7 @@ class InstanceScores(Metric[Segmentation]):
             predictions (`images_above`). `unscored`: names of images without a labeled pixel.
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         images = self._scored()
         sums = Sums.added([row.sums for row in images])
@@ -197,7 +185,7 @@ class InstanceScores(Metric[Segmentation]):
                 self._categories[index].name: self._category(index, sums, single.get(index))
                 for index in np.flatnonzero(self._counted.objects).tolist()
             },
-            "labels": self._by_label(images),
+            "labels": self._by_label(self._of_rows),
             "unscored": list(self._unscored),
         }
 
@@ -225,14 +213,8 @@ class InstanceScores(Metric[Segmentation]):
             "images": images,
         }
 
-    def _by_label(self, images: list[_Scored]) -> dict[str, Any]:
-        return by_label(
-            images,
-            self._labels,
-            lambda rows: {
-                key: mean_with_interval([row.scores[key] for row in rows]) for key in _OF_LABELS
-            },
-        )
+    def _of_rows(self, rows: list[_Scored]) -> dict[str, Any]:
+        return {key: mean_with_interval([row.scores[key] for row in rows]) for key in _OF_LABELS}
 
     def per_image(self) -> list[dict[str, Any]]:
         """Return one JSON-ready row per scored image, in the order of `update`.
@@ -253,7 +235,7 @@ class InstanceScores(Metric[Segmentation]):
                     }
                     for index in np.flatnonzero(matching.seen(row.sums.at[0])).tolist()
                 },
-                "labels": dict(self._labels.get(row.name, {})),
+                "labels": self._labels_of(row),
             }
             for row in self._images
         ]

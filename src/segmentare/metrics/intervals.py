@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from segmentare.errors import InputError
+
 RESAMPLES = 2000
 _CHUNK = 2_000_000  # numbers drawn at once, so that memory stays bounded for large sets
 
@@ -29,7 +31,7 @@ def bootstrap_interval(
         [low, high]; `None` for fewer than two values, which say nothing about their spread.
 
     Raises:
-        ValueError: A value is not finite.
+        InputError: A value is not finite.
 
     Source: Efron, "Better Bootstrap Confidence Intervals", JASA 1987.
     """
@@ -105,13 +107,13 @@ def paired_bootstrap(
         better one, ties counting half; `None` for one image. `images`: their number.
 
     Raises:
-        ValueError: The lists differ in length, are empty, or hold a value that is not finite.
+        InputError: The lists differ in length, are empty, or hold a value that is not finite.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 16.
     """
     one, two = _finite(first), _finite(second)
     if one.size != two.size or one.size == 0:
-        raise ValueError(
+        raise InputError(
             f"A paired comparison needs the same images twice, at least one; got {one.size} and "
             f"{two.size} scores."
         )
@@ -133,7 +135,7 @@ def paired_bootstrap(
 def _finite(values: ArrayLike) -> NDArray[np.float64]:
     data = np.asarray(values, np.float64).ravel()
     if not np.isfinite(data).all():
-        raise ValueError(f"Scores must be finite numbers; found {data[~np.isfinite(data)][0]}.")
+        raise InputError(f"Scores must be finite numbers; found {data[~np.isfinite(data)][0]}.")
     return data
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from segmentare.annotations.poses import Keypoints, Poses
 from segmentare.metrics.average_precision import AREAS, RECALLS, THRESHOLDS, Flags, Ranked, Values
-from segmentare.poses import Keypoints, Poses
 
 MOST_DETECTIONS = 20  #: COCO looks at no more people per image
 RESAMPLES = 1000  #: of the interval of the average precision

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from segmentare.annotations.poses import Poses, Skeleton
+from segmentare.errors import InputError
 from segmentare.metrics import correct_keypoints, keypoint_similarity
 from segmentare.metrics.average_precision import Ranked, average_precision, mean_precision
-from segmentare.metrics.base import Metric
+from segmentare.metrics.base import ImageMetric
 from segmentare.metrics.correct_keypoints import Counts
 from segmentare.metrics.intervals import mean_with_interval
-from segmentare.metrics.labels import by_label
-from segmentare.poses import Poses, Skeleton
 
 _OKS = (
     *("oks_ap", "oks_ap50", "oks_ap75", "oks_ap_medium", "oks_ap_large"),
@@ -54,7 +54,7 @@ class _Scored:
         return scores | {key: _share(counts) for key, counts in self.correct.items()}
 
 
-class PoseScores(Metric[Poses]):
+class PoseScores(ImageMetric[Poses, _Scored]):
     """Scores of objects with keypoints.
 
     OKS scores are COCO's, over all images together. In the truth, crowds and objects without
@@ -80,22 +80,21 @@ class PoseScores(Metric[Poses]):
             fast: Leave out the interval of the average precision.
         """
         self._skeleton = skeleton
-        self._labels = labels or {}
+        super().__init__(labels)
         self._fast = fast
         self._measures = correct_keypoints.measures(skeleton)
-        self._images: list[_Scored] = []
         self._capped = 0
 
     def update(self, predicted: Poses, truth: Poses, name: str = "") -> None:
         """Count one more image.
 
         Raises:
-            ValueError: Sizes or keypoints differ, or a number is not finite.
+            InputError: Sizes or keypoints differ, or a number is not finite.
         """
         try:
             self._check(predicted, truth)
         except ValueError as error:
-            raise ValueError(f"Image {name!r} cannot be scored: {error}") from error
+            raise InputError(f"Image {name!r} cannot be scored: {error}") from error
         similarity = keypoint_similarity.similarities(predicted.keypoints, truth)
         ranked = keypoint_similarity.rank(predicted, truth, similarity)
         labeled = ~truth.crowd & (truth.keypoints[..., 2] > 0).any(axis=1)
@@ -125,7 +124,7 @@ class PoseScores(Metric[Poses]):
         names = self._skeleton.keypoints
         for what, poses in (("prediction", predicted), ("truth", truth)):
             if poses.skeleton.keypoints != names:
-                raise ValueError(
+                raise InputError(
                     f"The {what} must have the {len(names)} keypoints of '{self._skeleton.name}'; "
                     f"it has the {len(poses.skeleton.keypoints)} of '{poses.skeleton.name}'. "
                     "Convert it first."
@@ -133,25 +132,20 @@ class PoseScores(Metric[Poses]):
             for field in ("keypoints", "boxes", "areas", "scores"):
                 values = getattr(poses, field)
                 if values is not None and not np.isfinite(values).all():
-                    raise ValueError(
+                    raise InputError(
                         f"The {field} of the {what} must be finite numbers; found "
                         f"{values[~np.isfinite(values)][0]}."
                     )
         if predicted.size != truth.size:
-            raise ValueError(
+            raise InputError(
                 f"Prediction and truth must have the same height and width; got {predicted.size} "
                 f"and {truth.size}."
             )
         if truth.skeleton.sigmas != self._skeleton.sigmas:
-            raise ValueError(
+            raise InputError(
                 f"The truth must have the sigmas of '{self._skeleton.name}', "
                 f"{self._skeleton.sigmas}; it has {truth.skeleton.sigmas}."
             )
-
-    def _scored(self) -> list[_Scored]:
-        if not self._images:
-            raise ValueError("Scores need at least one image; got none.")
-        return self._images
 
     def summary(self) -> dict[str, float]:
         """Return the main scores so far, each one number.
@@ -164,7 +158,7 @@ class PoseScores(Metric[Poses]):
             has any.
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         images = self._scored()
         known: dict[str, float | None] = _oks([image.ranked for image in images])
@@ -189,7 +183,7 @@ class PoseScores(Metric[Poses]):
             predictions (`images_above`).
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         images = self._scored()
         ranked = [image.ranked for image in images]
@@ -206,12 +200,12 @@ class PoseScores(Metric[Poses]):
                 for key in ("true", "predicted", "matched")
             },
             "joints": self._by_joint(images),
-            "labels": self._by_label(images),
+            "labels": self._by_label(self._of_rows),
             "limits": {
                 "most_detections": keypoint_similarity.MOST_DETECTIONS,
                 "images_above": self._capped,
             },
-            "unscored": [],
+            "unscored": self._unscored,
         }
 
     def _correct(self, images: Sequence[_Scored], key: str) -> dict[str, Any]:
@@ -231,15 +225,11 @@ class PoseScores(Metric[Poses]):
             for index, joint in enumerate(self._skeleton.keypoints)
         }
 
-    def _by_label(self, images: Sequence[_Scored]) -> dict[str, Any]:
-        return by_label(
-            images,
-            self._labels,
-            lambda rows: {
-                "oks_ap": {"pooled": _oks([row.ranked for row in rows])["oks_ap"]},
-                **{m.score: self._correct(rows, m.score) for m in self._measures},
-            },
-        )
+    def _of_rows(self, rows: list[_Scored]) -> dict[str, Any]:
+        return {
+            "oks_ap": {"pooled": _oks([row.ranked for row in rows])["oks_ap"]},
+            **{m.score: self._correct(rows, m.score) for m in self._measures},
+        }
 
     def per_image(self) -> list[dict[str, Any]]:
         """Return one JSON-ready row per image, in the order of `update`.
@@ -253,7 +243,7 @@ class PoseScores(Metric[Poses]):
             {"name": row.name}
             | row.scores()
             | {f"objects_{key}": value for key, value in row.objects.items()}
-            | {"labels": dict(self._labels.get(row.name, {}))}
+            | {"labels": self._labels_of(row)}
             for row in self._images
         ]
 

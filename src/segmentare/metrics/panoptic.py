@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import UNLABELED, Category, Segmentation
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation
+from segmentare.errors import InputError
 from segmentare.metrics import confusion, matching
-from segmentare.metrics.base import Metric
+from segmentare.metrics.base import ImageMetric, check_names
 from segmentare.metrics.intervals import pooled_interval
-from segmentare.metrics.labels import by_label
 from segmentare.metrics.object_sums import QUALITIES
 from segmentare.metrics.segments import Counted, find_overlaps, find_segments
 
@@ -44,7 +44,7 @@ def _ious(pixels: NDArray[np.int64]) -> tuple[Values, Flags]:
     return hits / np.maximum(union, 1), union > 0
 
 
-class PanopticScores(Metric[Segmentation]):
+class PanopticScores(ImageMetric[Segmentation, _Scored]):
     """Panoptic quality of a segmentation into things and stuff.
 
     PQ, SQ and RQ follow panopticapi: the segments of all images are counted together per
@@ -77,23 +77,19 @@ class PanopticScores(Metric[Segmentation]):
             fast: Leave out intervals, which are then `None`.
 
         Raises:
-            ValueError: There is no category, or two have the same name.
+            InputError: There is no category, or two have the same name.
         """
-        names = [category.name for category in categories]
-        if not names or len(set(names)) < len(names):
-            raise ValueError(f"Categories must have different names, at least one; got {names}.")
+        check_names(categories)
         self._categories = categories
-        self._labels = labels or {}
+        super().__init__(labels)
         self._fast = fast
         self._counted = Counted.panoptic(categories)
-        self._images: list[_Scored] = []
-        self._unscored: list[str] = []
 
     def update(self, predicted: Segmentation, truth: Segmentation, name: str = "") -> None:
         """Count one more image.
 
         Raises:
-            ValueError: The sizes differ, an id is no category, an instance is not of a thing, or
+            InputError: The sizes differ, an id is no category, an instance is not of a thing, or
                 there is no map of instances.
         """
         try:
@@ -110,17 +106,9 @@ class PanopticScores(Metric[Segmentation]):
                 answer.astype(np.uint8), truth.category, number + 1
             )[:number]
         except ValueError as error:
-            raise ValueError(f"Image {name!r} cannot be scored: {error}") from error
+            raise InputError(f"Image {name!r} cannot be scored: {error}") from error
         tallies = matching.tally(overlaps, number, strict=True)
         self._images.append(_Scored(name, tallies, pixels))
-
-    def _scored(self) -> list[_Scored]:
-        if not self._images:
-            raise ValueError(
-                f"Scores need at least one image with a labeled pixel; got none "
-                f"({len(self._unscored)} without labels)."
-            )
-        return self._images
 
     def _groups(self) -> dict[str, Flags]:
         """Return the suffix of a score -> the categories it is a mean over."""
@@ -144,7 +132,7 @@ class PanopticScores(Metric[Segmentation]):
             the category maps, pooled.
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         total = np.sum([row.tallies for row in self._scored()], axis=0)
         return {
@@ -167,7 +155,7 @@ class PanopticScores(Metric[Segmentation]):
             images without a labeled pixel.
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         images = self._scored()
         scores: dict[str, Any] = {
@@ -189,7 +177,7 @@ class PanopticScores(Metric[Segmentation]):
             },
             "categories": self._by_category(images, total, pixels),
             "confusion": pixels[:, : len(pixels)].tolist(),
-            "labels": self._by_label(images),
+            "labels": self._by_label(self._of_rows),
             "unscored": list(self._unscored),
         }
 
@@ -221,9 +209,8 @@ class PanopticScores(Metric[Segmentation]):
             }
         return result
 
-    def _by_label(self, images: list[_Scored]) -> dict[str, Any]:
-        every = self._groups()[""]
-        return by_label(images, self._labels, lambda rows: {"pq": self._pooled("pq", every, rows)})
+    def _of_rows(self, rows: list[_Scored]) -> dict[str, Any]:
+        return {"pq": self._pooled("pq", self._groups()[""], rows)}
 
     def per_image(self) -> list[dict[str, Any]]:
         """Return one JSON-ready row per scored image, in the order of `update`.
@@ -255,7 +242,7 @@ class PanopticScores(Metric[Segmentation]):
                         }
                         for index in np.flatnonzero(matching.seen(row.tallies)).tolist()
                     },
-                    "labels": dict(self._labels.get(row.name, {})),
+                    "labels": self._labels_of(row),
                 }
             )
         return rows

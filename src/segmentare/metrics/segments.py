@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import UNLABELED, Category, Segmentation, foreground_ids
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation, foreground_ids
+from segmentare.errors import InputError
 from segmentare.metrics.boundary import diagonal
 
 Numbers = NDArray[np.int64]
@@ -76,12 +77,12 @@ def find_segments(annotation: Segmentation, counted: Counted, *, truth: bool) ->
     countable categories without an instance, and `UNLABELED` ones, belong to no segment.
 
     Raises:
-        ValueError: There is no instance map, an id is negative or not a category, or no pixel of
+        InputError: There is no instance map, an id is negative or not a category, or no pixel of
             an object has a countable category.
     """
     role = "truth" if truth else "prediction"
     if annotation.instance is None:
-        raise ValueError(
+        raise InputError(
             f"Objects can be counted only where there are instances; the {role} has no map of "
             f"them. Give `Segmentation.instance`."
         )
@@ -96,7 +97,7 @@ def find_segments(annotation: Segmentation, counted: Counted, *, truth: bool) ->
     votes = known[rows_of, : counted.objects.size] * counted.objects
     lost = np.flatnonzero(votes.sum(1) == 0)
     if lost.size:
-        raise ValueError(
+        raise InputError(
             f"Each object must have a category that is counted, which background and stuff are "
             f"not; instance {numbers[rows_of[lost[0]]]} of the {role} has none."
         )
@@ -121,7 +122,7 @@ def _compact(instance: NDArray[np.int32], role: str) -> tuple[Numbers, NDArray[n
     """Return the ids, 0 first, and a map of their places among them."""
     low, high = (int(instance.min()), int(instance.max())) if instance.size else (0, 0)
     if low < 0:
-        raise ValueError(f"Instance ids must be 0 or larger; the {role} holds {low}.")
+        raise InputError(f"Instance ids must be 0 or larger; the {role} holds {low}.")
     if high < _MOST_BINS >> 8:
         return np.arange(high + 1, dtype=np.int64), instance.astype(np.int32, copy=False)
     numbers, rows = np.unique(instance, return_inverse=True)
@@ -133,7 +134,7 @@ def _compact(instance: NDArray[np.int32], role: str) -> tuple[Numbers, NDArray[n
 def _check_categories(known: Numbers, counted: Counted, role: str) -> None:
     found = np.flatnonzero(known.any(axis=0))
     if found.size and found[-1] >= counted.objects.size:
-        raise ValueError(
+        raise InputError(
             f"Category ids must be 0 to {counted.objects.size - 1}, or {UNLABELED} where nobody "
             f"knows; the {role} holds {found[-1]}."
         )
@@ -177,7 +178,7 @@ def find_overlaps(predicted: Segments, true: Segments) -> Overlaps:
     """Count the common pixels of all predicted and true segments in one pass.
 
     Raises:
-        ValueError: The maps differ in shape.
+        InputError: The maps differ in shape.
     """
     left, right, pixels = _count_pairs(true.place, predicted.place, len(predicted))
     kind = predicted.category[right]
@@ -235,7 +236,7 @@ def _count_pairs(
 ) -> tuple[Numbers, Numbers, Numbers]:
     """Return index of the true and of the predicted segment, from 0, and their common pixels."""
     if true.shape != predicted.shape:
-        raise ValueError(
+        raise InputError(
             f"Prediction and truth must have the same shape; got {predicted.shape} and "
             f"{true.shape}. Bring the prediction to the size of the image first."
         )

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import Category, Segmentation, foreground_ids
+from segmentare.annotations.segmentation import Category, Segmentation, foreground_ids
+from segmentare.errors import InputError
 from segmentare.metrics import confusion
-from segmentare.metrics.base import Metric
+from segmentare.metrics.base import ImageMetric, check_names
 from segmentare.metrics.boundary import boundary_scores
 from segmentare.metrics.confusion import Counts, Scores
 from segmentare.metrics.intervals import mean_with_interval
-from segmentare.metrics.labels import by_label
 
 _AREAS: dict[str, Callable[[Counts], Scores]] = {
     "dice": confusion.dice,
@@ -36,7 +36,7 @@ class _Scored:
     image: dict[str, float]
 
 
-class SemanticScores(Metric[Segmentation]):
+class SemanticScores(ImageMetric[Segmentation, _Scored]):
     """Scores of a segmentation into categories.
 
     Every score exists twice, because the two differ by several points on real data: the *mean*
@@ -74,32 +74,28 @@ class SemanticScores(Metric[Segmentation]):
                 absent everywhere, and an image takes about a millisecond.
 
         Raises:
-            ValueError: There is no category, or two have the same name.
+            InputError: There is no category, or two have the same name.
         """
-        names = [category.name for category in categories]
-        if not names or len(set(names)) < len(names):
-            raise ValueError(f"Categories must have different names, at least one; got {names}.")
+        check_names(categories)
         self._categories = categories
-        self._labels = labels or {}
+        super().__init__(labels)
         self._boundary = boundary
         self._foreground = np.zeros(len(categories), np.bool_)
         self._foreground[list(foreground_ids(categories))] = True
         self._matrix: Counts = np.zeros((len(categories), len(categories)), np.int64)
-        self._images: list[_Scored] = []
-        self._unscored: list[str] = []
 
     def update(self, predicted: Segmentation, truth: Segmentation, name: str = "") -> None:
         """Count one more image.
 
         Raises:
-            ValueError: The sizes differ, or an id has no category (see `confusion_matrix`).
+            InputError: The sizes differ, or an id has no category (see `confusion_matrix`).
         """
         try:
             matrix = confusion.confusion_matrix(
                 predicted.category, truth.category, len(self._categories)
             )
         except ValueError as error:
-            raise ValueError(f"Image {name!r} cannot be scored: {error}") from error
+            raise InputError(f"Image {name!r} cannot be scored: {error}") from error
         if not matrix.any():
             self._unscored.append(name)
             return
@@ -136,14 +132,6 @@ class SemanticScores(Metric[Segmentation]):
         chosen = counted & self._foreground
         return float(values[chosen].mean()) if chosen.any() else 1.0
 
-    def _scored(self) -> list[_Scored]:
-        if not self._images:
-            raise ValueError(
-                f"Scores need at least one image with a labeled pixel; got none "
-                f"({len(self._unscored)} without labels)."
-            )
-        return self._images
-
     def _pooled(self, key: str) -> float:
         return self._over_categories(_AREAS[key](self._matrix), confusion.present(self._matrix))
 
@@ -155,7 +143,7 @@ class SemanticScores(Metric[Segmentation]):
             means over images; `dice_pooled`, `iou_pooled` and `miou` pooled.
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         images = self._scored()
         means = {key: float(np.mean([row.image[key] for row in images])) for key in images[0].image}
@@ -177,7 +165,7 @@ class SemanticScores(Metric[Segmentation]):
             pixel.
 
         Raises:
-            ValueError: No image was scored yet.
+            InputError: No image was scored yet.
         """
         images = self._scored()
         scores: dict[str, Any] = {
@@ -196,7 +184,7 @@ class SemanticScores(Metric[Segmentation]):
                 for index, category in enumerate(self._categories)
             },
             "confusion": self._matrix.tolist(),
-            "labels": self._by_label(images),
+            "labels": self._by_label(self._of_rows),
             "unscored": list(self._unscored),
         }
 
@@ -226,14 +214,10 @@ class SemanticScores(Metric[Segmentation]):
             "images": len(rows),
         }
 
-    def _by_label(self, images: list[_Scored]) -> dict[str, Any]:
-        return by_label(
-            images,
-            self._labels,
-            lambda rows: {
-                key: mean_with_interval([row.image[key] for row in rows]) for key in ("dice", "iou")
-            },
-        )
+    def _of_rows(self, rows: list[_Scored]) -> dict[str, Any]:
+        return {
+            key: mean_with_interval([row.image[key] for row in rows]) for key in ("dice", "iou")
+        }
 
     def per_image(self) -> list[dict[str, Any]]:
         """Return one JSON-ready row per scored image, in the order of `update`.
@@ -252,7 +236,7 @@ class SemanticScores(Metric[Segmentation]):
                     }
                     for index in np.flatnonzero(row.counted)
                 },
-                "labels": dict(self._labels.get(row.name, {})),
+                "labels": self._labels_of(row),
             }
             for row in self._images
         ]

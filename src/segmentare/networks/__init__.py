@@ -1,7 +1,7 @@
 """Segmentation networks in PyTorch: encoders, decoders, and the `Network` that joins them."""
 
-from segmentare.architecture import NetworkSpec
 from segmentare.errors import MissingPackageError
+from segmentare.models.architecture import NetworkSpec
 
 try:
     from segmentare.networks.network import Network, activate, build_network

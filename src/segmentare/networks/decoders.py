@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name every PyTorch reader knows)
 
-from segmentare.architecture import UNET_CHANNELS, VGG16_CONVOLUTIONS, decoder_stages
+from segmentare.models.architecture import UNET_CHANNELS, VGG16_CONVOLUTIONS, decoder_stages
 from segmentare.networks.doubling import DoublingConvolution, double_and_convolve
 from segmentare.networks.encoders import Encoder, SegNetEncoder
 from segmentare.networks.layers import ConvBlock, unpool

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name every PyTorch reader knows)
 
-from segmentare.architecture import LITE_EPSILON, LITE_STEM, NetworkSpec, lite_levels, scaled
+from segmentare.models.architecture import LITE_EPSILON, LITE_STEM, NetworkSpec, lite_levels, scaled
 from segmentare.networks.encoders import Encoder
 from segmentare.networks.layers import ConvBlock
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name every PyTorch reader knows)
 
-from segmentare.architecture import VGG16_CONVOLUTIONS, scaled
+from segmentare.models.architecture import VGG16_CONVOLUTIONS, scaled
 from segmentare.networks.layers import (
     ConvBlock,
     ResidualBlock,

@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from segmentare.architecture import NetworkSpec
-from segmentare.checkpoint import Arrays, load_model
 from segmentare.errors import ModelError
-from segmentare.models import Model, finite, read_model
+from segmentare.models.architecture import NetworkSpec
+from segmentare.models.checkpoint import Arrays, load_model
+from segmentare.models.description import Model, finite, read_model
 from segmentare.networks.decoders import UNetStage
 from segmentare.networks.layers import channels_last
 from segmentare.networks.network import Network, activate, build_network

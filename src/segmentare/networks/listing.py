@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from segmentare.architecture import NetworkRow, NetworkSpec
+from segmentare.models.architecture import NetworkRow, NetworkSpec
 from segmentare.networks.network import build_network
 from segmentare.tasks.base import Head
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from segmentare.architecture import HEATMAP_PRIOR, LITE_FACTORS, NetworkSpec, check_spec
+from segmentare.models.architecture import HEATMAP_PRIOR, LITE_FACTORS, NetworkSpec, check_spec
 from segmentare.networks.backbone import BackboneEncoder
 from segmentare.networks.decoders import Decoder, SegNetDecoder, UNetDecoder
 from segmentare.networks.efficientnet_lite import LiteEncoder

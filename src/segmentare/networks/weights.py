@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from segmentare.errors import ModelError
+from segmentare.models.shipped import fit
 from segmentare.networks.network import Network
-from segmentare.shipped import fit
 
 
 def load_encoder_weights(network: Network, arrays: Mapping[str, NDArray[np.generic]]) -> int:

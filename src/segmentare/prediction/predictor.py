@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare import geometry
-from segmentare.annotations import A
-from segmentare.geometry import Image, Size
+from segmentare.annotations import geometry
+from segmentare.annotations.geometry import Image, Size
+from segmentare.annotations.segmentation import A
+from segmentare.errors import InputError
 from segmentare.prediction import tiling
 from segmentare.prediction.preprocessing import STRIDE_MULTIPLE, Frame, Preprocessing
 from segmentare.tasks.base import Head, Maps, Task
@@ -70,7 +71,7 @@ class Predictor(Generic[A]):
             reading: What `read` returned for it, where that is there already.
 
         Raises:
-            ValueError: The image has other channels or another dtype than the model takes.
+            InputError: The image has other channels or another dtype than the model takes.
         """
         return self.decode(self.read(image) if reading is None else reading)
 
@@ -78,7 +79,7 @@ class Predictor(Generic[A]):
         """Run the network, and enlarge its maps to the image's size if the task needs that.
 
         Raises:
-            ValueError: As `maps`.
+            InputError: As `maps`.
         """
         if not self.task.coarse:
             frame = self.preprocessing.frame((image.shape[0], image.shape[1]))
@@ -110,7 +111,7 @@ class Predictor(Generic[A]):
         between cells are interpolated linearly; cells that see nothing but padding are never used.
 
         Raises:
-            ValueError: The image has other channels or another dtype than the model takes, or
+            InputError: The image has other channels or another dtype than the model takes, or
                 `maps_of` returns other maps than the task has heads.
         """
         maps, frame = self._blended(image)
@@ -153,7 +154,7 @@ class Predictor(Generic[A]):
         for head in self.task.heads:
             shape = maps[head.name].shape if head.name in maps else None
             if shape is None or len(shape) != 4 or shape[:2] != (len(batch), head.channels):
-                raise ValueError(
+                raise InputError(
                     f"Head {head.name!r} must have maps of shape ({len(batch)}, {head.channels}, "
                     f"H / stride, W / stride); got {shape}. Model and task do not belong together."
                 )

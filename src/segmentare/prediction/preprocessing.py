@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare import geometry
-from segmentare.geometry import Image, Size
+from segmentare.annotations import geometry
+from segmentare.annotations.geometry import Image, Size
+from segmentare.errors import InputError
 
 STRIDE_MULTIPLE = 32  #: heights and widths of network input are multiples of this
 WHOLE_LIMIT = 1024 * 1024  #: pixels up to which a "native" image is processed in one piece
@@ -67,20 +68,20 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
-            raise ValueError(f"A model's dtype must be one of {DTYPES}; got {self.dtype!r}.")
+            raise InputError(f"A model's dtype must be one of {DTYPES}; got {self.dtype!r}.")
         if self.channels < 1 or not len(self.mean) == len(self.std) == self.channels:
-            raise ValueError(
+            raise InputError(
                 f"Mean and std must hold one number for each of {self.channels} channels; "
                 f"got {self.mean} and {self.std}."
             )
         if not all(math.isfinite(m) for m in self.mean) or not all(
             0 < s < math.inf for s in self.std
         ):
-            raise ValueError(
+            raise InputError(
                 f"Means must be finite and stds above 0; got {self.mean} and {self.std}."
             )
         if min(self.size) < 1 or (self.scale is not None and not 0 < self.scale < math.inf):
-            raise ValueError(
+            raise InputError(
                 f"Size and scale must be above 0; got size {self.size} and scale {self.scale}."
             )
 
@@ -115,13 +116,13 @@ class Preprocessing:
         """Stop unless the model can take the image.
 
         Raises:
-            ValueError: The image has no pixels, or other channels or another dtype.
+            InputError: The image has no pixels, or other channels or another dtype.
         """
         if image.ndim < 3 or 0 in image.shape:
-            raise ValueError(f"An image must have the shape (H, W, C); got {image.shape}.")
+            raise InputError(f"An image must have the shape (H, W, C); got {image.shape}.")
         channels, dtype = image.shape[-1], image.dtype
         if channels != self.channels or dtype != self.dtype:
-            raise ValueError(
+            raise InputError(
                 f"The model takes {_channels(self.channels)} of {self.dtype}, but the image has "
                 f"{_channels(channels)} of {dtype}. Convert the image, or train on such images."
             )
@@ -133,7 +134,7 @@ class Preprocessing:
             image: (H, W, C), or a batch (N, H, W, C) of such images.
 
         Raises:
-            ValueError: The image has other channels or another dtype than the model takes.
+            InputError: The image has other channels or another dtype than the model takes.
         """
         self.check(image)
         mean, std = np.array(self.mean), np.array(self.std)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare import geometry
-from segmentare.geometry import Image, Size
-from segmentare.poses import Poses, box_areas, keypoint_boxes
+from segmentare.annotations import geometry
+from segmentare.annotations.geometry import Image, Size
+from segmentare.annotations.poses import Poses, box_areas, keypoint_boxes
+from segmentare.errors import InputError
 from segmentare.prediction.predictor import Predictor, Reading
 
 MARGIN = 0.25  #: by which a box grows, as a share of its sides, half of it on each side
@@ -74,10 +75,10 @@ def look_again(predictor: Predictor[Any]) -> Refined:
     """Return a predictor that takes a second look at the people it finds.
 
     Raises:
-        ValueError: It finds no keypoints.
+        InputError: It finds no keypoints.
     """
     if getattr(predictor.task, "skeleton", None) is None:
-        raise ValueError(
+        raise InputError(
             "A second look is at people with keypoints, which the task "
             f"'{predictor.task.name}' does not find. Leave --refine out."
         )

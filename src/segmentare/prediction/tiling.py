@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.geometry import Size
+from segmentare.annotations.geometry import Size
+from segmentare.errors import InputError
 from segmentare.tasks.base import Maps
 
 Corner = tuple[int, int]  #: row and column of a tile's first pixel
@@ -33,14 +34,14 @@ def tiles(size: Size, tile: Size, overlap: float, multiple: int = 1) -> list[Cor
         The corners, row by row. Together the tiles cover every pixel.
 
     Raises:
-        ValueError: The tile does not fit, the overlap is not below 1, or a side is no multiple.
+        InputError: The tile does not fit, the overlap is not below 1, or a side is no multiple.
     """
     if not 0 <= overlap < 1:
-        raise ValueError(f"The overlap of tiles must be from 0 to below 1; got {overlap}.")
+        raise InputError(f"The overlap of tiles must be from 0 to below 1; got {overlap}.")
     if not (0 < tile[0] <= size[0] and 0 < tile[1] <= size[1]):
-        raise ValueError(f"Tiles must fit into the image of size {size}; got tiles of {tile}.")
+        raise InputError(f"Tiles must fit into the image of size {size}; got tiles of {tile}.")
     if any(side % multiple for side in (*size, *tile)):
-        raise ValueError(
+        raise InputError(
             f"Sizes of image and tile must be multiples of {multiple}; got {size} and {tile}."
         )
     rows, columns = (_starts(size[axis], tile[axis], overlap, multiple) for axis in (0, 1))
@@ -59,7 +60,7 @@ def blend(size: Size, tile: Size, parts: Iterable[tuple[Corner, Maps]]) -> Maps:
         Per head a float32 array (channels, height / stride, width / stride).
 
     Raises:
-        ValueError: A tile's map is no whole fraction of the tile, or corners miss its cells.
+        InputError: A tile's map is no whole fraction of the tile, or corners miss its cells.
     """
     canvas = Canvas(tile, (0, size[0]), (0, size[1]))
     for corner, maps in parts:
@@ -103,7 +104,7 @@ class Canvas:
                 its own stride.
 
         Raises:
-            ValueError: A map is no whole fraction of the tile, or the corner misses its cells.
+            InputError: A map is no whole fraction of the tile, or the corner misses its cells.
         """
         tile = self._tile
         strides = {name: _stride(name, values.shape, tile, corner) for name, values in maps.items()}
@@ -190,7 +191,7 @@ def _stride(name: str, shape: tuple[int, ...], tile: Size, corner: Corner) -> in
     stride = tile[0] // shape[1] if len(shape) == 3 and shape[1] else 0
     fits = stride > 0 and shape[1:] == (tile[0] / stride, tile[1] / stride)
     if not fits or corner[0] % stride or corner[1] % stride:
-        raise ValueError(
+        raise InputError(
             f"Maps of a tile of size {tile} at {corner} must have the shape (channels, height / "
             f"stride, width / stride) and begin on a cell; those of head {name!r} have {shape}."
         )

@@ -5,14 +5,14 @@ from typing import Any
 
 from segmentare.errors import ModelError
 from segmentare.tasks.base import Head, Maps, Task
-from segmentare.tasks.body import Body
-from segmentare.tasks.instance import Instance
-from segmentare.tasks.panoptic import Panoptic
-from segmentare.tasks.pose import Pose
-from segmentare.tasks.semantic import Semantic
+from segmentare.tasks.body import BodyTask
+from segmentare.tasks.instance import InstanceTask
+from segmentare.tasks.panoptic import PanopticTask
+from segmentare.tasks.pose import PoseTask
+from segmentare.tasks.semantic import SemanticTask
 
 TASKS: dict[str, type[Task[Any]]] = {
-    task.name: task for task in (Semantic, Instance, Panoptic, Pose, Body)
+    task.name: task for task in (SemanticTask, InstanceTask, PanopticTask, PoseTask, BodyTask)
 }
 
 
@@ -33,13 +33,13 @@ def task_from_dict(data: Mapping[str, Any]) -> Task[Any]:
 
 __all__ = [
     "TASKS",
-    "Body",
+    "BodyTask",
     "Head",
-    "Instance",
+    "InstanceTask",
     "Maps",
-    "Panoptic",
-    "Pose",
-    "Semantic",
+    "PanopticTask",
+    "PoseTask",
+    "SemanticTask",
     "Task",
     "task_from_dict",
 ]

@@ -16,9 +16,9 @@ from typing import Any, ClassVar, Generic, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import A, Category
+from segmentare.annotations.poses import Skeleton
+from segmentare.annotations.segmentation import A, Category
 from segmentare.metrics.base import Metric
-from segmentare.poses import Skeleton
 
 Maps = dict[str, NDArray[np.float32]]  #: per head one array (channels, H / stride, W / stride)
 

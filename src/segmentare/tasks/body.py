@@ -9,10 +9,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import UNLABELED, Category, Segmentation
-from segmentare.geometry import Size
+from segmentare.annotations.geometry import Size
+from segmentare.annotations.poses import Poses, Skeleton
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation
+from segmentare.errors import InputError
 from segmentare.metrics.body import BodyScores
-from segmentare.poses import Poses, Skeleton
 from segmentare.tasks import encodings, grouping, joints, peaks, reading
 from segmentare.tasks.base import Head, Labels, Maps, Task
 from segmentare.tasks.grouping import Objects
@@ -23,7 +24,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Body(Task[Poses]):
+class BodyTask(Task[Poses]):
     """Find people, the pixels of each, and their keypoints, under one id.
 
     Every person has one center: of the silhouette where there is one, else of the keypoints.
@@ -69,7 +70,7 @@ class Body(Task[Poses]):
 
     def __post_init__(self) -> None:
         if self.unit <= 0 or self.spacing < 1:
-            raise ValueError(
+            raise InputError(
                 f"The unit must be above 0 and the spacing at least 1 pixel; got {self.unit} and "
                 f"{self.spacing}."
             )
@@ -169,7 +170,7 @@ def _encode_silhouettes(poses: Poses, centers: Points, shape: Size, stride: int)
     """Return the targets that silhouettes give; `centers` (N, 2) become theirs where there are any.
 
     Raises:
-        ValueError: There are more ids than people.
+        InputError: There are more ids than people.
     """
     if poses.segmentation is None:
         return {
@@ -181,7 +182,7 @@ def _encode_silhouettes(poses: Poses, centers: Points, shape: Size, stride: int)
         return _encode_pixels(poses.segmentation.category, shape, stride)
     whole = poses.segmentation.instance
     if int(whole.max(initial=0)) > len(poses):
-        raise ValueError(
+        raise InputError(
             f"Instance id i must be that of person i - 1; there are {len(poses)} people, but an "
             f"id {whole.max()}."
         )

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.geometry import Image
+from segmentare.annotations.geometry import Image
 
 _FARTHEST = np.float32(1e6)
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from segmentare.geometry import Size
-from segmentare.poses import Keypoints, Poses
+from segmentare.annotations.geometry import Size
+from segmentare.annotations.poses import Keypoints, Poses
 from segmentare.tasks import joints
 from segmentare.tasks.encodings import bounded
 from segmentare.tasks.peaks import Floats, Indices, Peaks

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.geometry import Size
+from segmentare.annotations.geometry import Size
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int32]  #: ids 1 to n, 0 where there is no object

@@ -9,9 +9,10 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import UNLABELED, Category, Segmentation, relabel
+from segmentare.annotations.poses import Skeleton
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation, relabel
+from segmentare.errors import InputError
 from segmentare.metrics.instance import InstanceScores
-from segmentare.poses import Skeleton
 from segmentare.tasks import encodings, flows, grouping
 from segmentare.tasks.base import Head, Labels, Maps, Task
 from segmentare.tasks.grouping import Floats, Ids, Places
@@ -24,7 +25,7 @@ _AROUND = 12.0  # typical radii around a part of an image: all but the rarest ob
 
 
 @dataclass(frozen=True)
-class Instance(Task[Segmentation]):
+class InstanceTask(Task[Segmentation]):
     """Find objects that do not overlap, give each a category, a score and its pixels.
 
     Two codes say which pixels belong together. `center`: a bump at the center of every object, and
@@ -63,7 +64,7 @@ class Instance(Task[Segmentation]):
 
     def __post_init__(self) -> None:
         if self.code not in CODES:
-            raise ValueError(f"The code must be one of {', '.join(CODES)}; got {self.code!r}.")
+            raise InputError(f"The code must be one of {', '.join(CODES)}; got {self.code!r}.")
 
     @property
     def headline(self) -> str:
@@ -195,10 +196,10 @@ def _instance(annotation: Segmentation) -> Ids:
     """Return the instance ids as 1 to n.
 
     Raises:
-        ValueError: The annotation does not tell objects apart.
+        InputError: The annotation does not tell objects apart.
     """
     if annotation.instance is None:
-        raise ValueError(
+        raise InputError(
             "An instance segmentation needs an annotation with instance ids; got one with "
             "categories only. Use the semantic task for it."
         )

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.geometry import Size
-from segmentare.poses import Poses, Skeleton
+from segmentare.annotations.geometry import Size
+from segmentare.annotations.poses import Poses, Skeleton
 from segmentare.tasks import encodings, grouping
 from segmentare.tasks.grouping import Objects
 

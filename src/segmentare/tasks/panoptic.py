@@ -9,15 +9,16 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import UNLABELED, Category, Segmentation, relabel
+from segmentare.annotations.poses import Skeleton
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation, relabel
+from segmentare.errors import InputError
 from segmentare.metrics.panoptic import PanopticScores
-from segmentare.poses import Skeleton
 from segmentare.tasks import encodings, grouping
 from segmentare.tasks.base import Head, Labels, Maps, Task
 
 
 @dataclass(frozen=True)
-class Panoptic(Task[Segmentation]):
+class PanopticTask(Task[Segmentation]):
     """Classify every pixel; let the pixels of things vote for the center of their instance.
 
     Every instance gets the category of most of its pixels. Pixels that nothing explains (things
@@ -70,7 +71,7 @@ class Panoptic(Task[Segmentation]):
 
     def encode(self, annotation: Segmentation, stride: int) -> Maps:
         if annotation.instance is None:
-            raise ValueError(
+            raise InputError(
                 "A panoptic segmentation needs an annotation with instance ids; got one with "
                 "categories only. Use the semantic task for it."
             )

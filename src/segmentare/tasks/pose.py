@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, Self, get_args
 
-from segmentare.annotations import Category
+from segmentare.annotations.poses import Keypoints, Poses, Skeleton
+from segmentare.annotations.segmentation import Category
+from segmentare.errors import InputError
 from segmentare.metrics.keypoints import PoseScores
-from segmentare.poses import Keypoints, Poses, Skeleton
 from segmentare.tasks import fields, joints, peaks, reading
 from segmentare.tasks.base import Head, Labels, Maps, Task
 from segmentare.tasks.peaks import Floats
@@ -24,7 +25,7 @@ PEOPLE = (
 
 
 @dataclass(frozen=True)
-class Pose(Task[Poses]):
+class PoseTask(Task[Poses]):
     """Find any number of objects by their keypoints, without looking for their boxes first.
 
     Both codes have a heatmap for each keypoint and differ in what tells whose it is. `center`: a
@@ -80,14 +81,14 @@ class Pose(Task[Poses]):
 
     def __post_init__(self) -> None:
         if self.code not in CODES:
-            raise ValueError(f"The code must be one of {', '.join(CODES)}; got {self.code!r}.")
+            raise InputError(f"The code must be one of {', '.join(CODES)}; got {self.code!r}.")
         if self.unit <= 0 or self.spacing < 1:
-            raise ValueError(
+            raise InputError(
                 f"The unit must be above 0 and the spacing at least 1 pixel; got {self.unit} and "
                 f"{self.spacing}."
             )
         if self.code == "fields" and not joints.mirrored_limbs(self.skeleton)[0]:
-            raise ValueError(
+            raise InputError(
                 f"The code 'fields' follows limbs, but the skeleton '{self.skeleton.name}' has "
                 "none. Name some, or use the code 'center'."
             )
@@ -205,10 +206,10 @@ def needed(skeleton: Skeleton | None, task: str) -> Skeleton:
     """Return the skeleton of a dataset for a task that cannot do without.
 
     Raises:
-        ValueError: There is none.
+        InputError: There is none.
     """
     if skeleton is None:
-        raise ValueError(
+        raise InputError(
             f"The task '{task}' needs images with keypoints, but these have none. Choose a dataset "
             "with a skeleton, or the task 'instance' for silhouettes alone."
         )
@@ -218,7 +219,7 @@ def needed(skeleton: Skeleton | None, task: str) -> Skeleton:
 def check_skeleton(skeleton: Skeleton, annotation: Poses) -> None:
     """Raise ValueError where an annotation has other keypoints than a task."""
     if annotation.skeleton.keypoints != skeleton.keypoints:
-        raise ValueError(
+        raise InputError(
             f"The annotation must have the {len(skeleton.keypoints)} keypoints of "
             f"'{skeleton.name}'; it has the {len(annotation.skeleton.keypoints)} of "
             f"'{annotation.skeleton.name}'. Convert it first."

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segmentare.geometry import Size
-from segmentare.poses import Keypoints, Poses, Skeleton, box_areas, keypoint_boxes
+from segmentare.annotations.geometry import Size
+from segmentare.annotations.poses import Keypoints, Poses, Skeleton, box_areas, keypoint_boxes
 from segmentare.tasks.encodings import bounded
 from segmentare.tasks.peaks import Floats, Indices, Peaks
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations import UNLABELED, Category, Segmentation, is_binary
+from segmentare.annotations.poses import Skeleton
+from segmentare.annotations.segmentation import UNLABELED, Category, Segmentation, is_binary
 from segmentare.metrics.semantic import SemanticScores
-from segmentare.poses import Skeleton
 from segmentare.tasks import encodings
 from segmentare.tasks.base import Head, Labels, Maps, Task
 
@@ -19,7 +19,7 @@ _SMALLEST = (0.0, 0.0005, 0.002, 0.01)
 
 
 @dataclass(frozen=True)
-class Semantic(Task[Segmentation]):
+class SemanticTask(Task[Segmentation]):
     """Give every pixel the most probable category.
 
     One background and one kind of object make one map, the probability of the object; several

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from segmentare.atomic import write_bytes
-from segmentare.batches import Batches
-from segmentare.checkpoint import Arrays
 from segmentare.errors import ModelError
-from segmentare.plan import Plan
-from segmentare.training.engine import Engine, MapsFunction
+from segmentare.models.checkpoint import Arrays
+from segmentare.training.backend import Engine, MapsFunction
+from segmentare.training.batches import Batches
 from segmentare.training.pace import Pace, Standing, pace_of
+from segmentare.training.plan import Plan
 from segmentare.training.processes import Processes
 from segmentare.training.state import decay_at, load_state, misfit, save_state
 

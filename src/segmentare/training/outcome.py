@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from segmentare.annotations import UNLABELED, Sample, Segmentation
+from segmentare.annotations.segmentation import UNLABELED, Sample, Segmentation
 from segmentare.datasets.traits import as_masks
 from segmentare.prediction.predictor import Predictor
-from segmentare.tasks import Semantic
+from segmentare.tasks import SemanticTask
 from segmentare.training.loop import Training
 
 _PART = 0.5  # a training with fewer of its planned steps is called under-trained
@@ -69,7 +69,7 @@ def doubts(
     constant = _constant(predictor, samples or training.batches.samples)
     if constant:
         found.append(constant)
-    if score is not None and isinstance(predictor.task, Semantic):
+    if score is not None and isinstance(predictor.task, SemanticTask):
         fixed = _score_of_mean(predictor.task, training.batches.samples, samples)
         if score <= fixed:
             found.append(
@@ -106,7 +106,7 @@ def _shown(annotation: Any) -> set[int]:  # noqa: ANN401  a segmentation or pose
 
 
 def _score_of_mean(
-    task: Semantic, taught: Sequence[Sample[Any]], samples: Sequence[Sample[Any]]
+    task: SemanticTask, taught: Sequence[Sample[Any]], samples: Sequence[Sample[Any]]
 ) -> float:
     """Return the headline score of the best fixed mask made of the mean of the training masks."""
     some = taught[:: max(1, len(taught) // _MOST)]
@@ -121,7 +121,7 @@ def _score_of_mean(
     return _fixed(task, best, [sample.annotation for sample in samples])
 
 
-def _fixed(task: Semantic, mask: Segmentation, truths: Sequence[Segmentation]) -> float:
+def _fixed(task: SemanticTask, mask: Segmentation, truths: Sequence[Segmentation]) -> float:
     metric = task.metric(fast=True)
     for number, truth in enumerate(truths):
         metric.update(mask.resize(truth.category.shape), truth, str(number))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Protocol
 
-from segmentare.plan import Plan, averaging
+from segmentare.training.plan import Plan, averaging
 
 LOG_EVERY = 10  #: steps between two looks at the loss, each of which waits for the device
 _RESERVE = 0.97  # share of the budget that training and all after it may fill; the rest is slack

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from segmentare.batches import Batch, Batches
-from segmentare.plan import Plan
+from segmentare.errors import InputError
+from segmentare.training.batches import Batch, Batches
+from segmentare.training.plan import Plan
 
 T = TypeVar("T")
 
@@ -51,12 +52,12 @@ class Processes:
             batch: The batch that the user chose, which is not changed.
 
         Raises:
-            ValueError: It cannot be shared out evenly.
+            InputError: It cannot be shared out evenly.
         """
         if not plan.batch % self.count:
             return plan
         if batch is not None or plan.steps:
-            raise ValueError(
+            raise InputError(
                 f"The images of a batch must be shared out evenly over {self.count} processes; "
                 f"the batch has {plan.batch}. Give a batch that is a multiple of {self.count}."
             )

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from segmentare.architecture import LITE_FACTORS, NetworkSpec
-from segmentare.checkpoint import Arrays, load_model
 from segmentare.errors import ModelError
-from segmentare.imagenet import imagenet_weights, package
-from segmentare.plan import Plan
-from segmentare.shipped import NAME, fit, read_card, read_start
+from segmentare.models.architecture import LITE_FACTORS, NetworkSpec
+from segmentare.models.checkpoint import Arrays, load_model
+from segmentare.models.imagenet import imagenet_weights, package
+from segmentare.models.shipped import NAME, fit, read_card, read_start
+from segmentare.training.plan import Plan
 
 
 def started(fresh: Arrays, spec: NetworkSpec, start: str) -> tuple[Arrays, str, str]:

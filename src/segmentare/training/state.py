@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from segmentare.atomic import write_bytes
-from segmentare.checkpoint import Arrays
 from segmentare.errors import ModelError
+from segmentare.models.checkpoint import Arrays
 
 STATE = "training_state.safetensors"
 _MISFIT = "{} in {!r} does not fit this run ({}). Train anew."

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from segmentare.annotations import Sample
-from segmentare.plan import Plan
+from segmentare.annotations.segmentation import Sample
 from segmentare.prediction.predictor import Predictor, Reading
 from segmentare.tasks.base import Task
-from segmentare.training.engine import MapsFunction
+from segmentare.training.backend import MapsFunction
+from segmentare.training.plan import Plan
 
 _LEAST = 8  # samples that every setting is tried on, where there are so many
 _GAIN = 2e-4  # a setting is changed only for a gain that is more than rounding

@@ -1,0 +1,1 @@
+"""One file per layout of annotated images on disk."""

@@ -1,0 +1,1 @@
+"""Annotated images in the formats of other tools."""

@@ -1,0 +1,1 @@
+"""Pictures of annotations: overlays, outlines, skeletons, heatmaps, cut-outs."""

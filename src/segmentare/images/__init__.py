@@ -1,0 +1,1 @@
+"""Reading pictures of any kind, whole or in parts."""

@@ -1,1 +1,0 @@
-"""What people touch: the command line, the report, the pages of pictures and numbers."""

@@ -1,0 +1,1 @@
+"""Pages that people read: the report of a model and the check of a dataset."""

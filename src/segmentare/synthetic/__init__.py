@@ -1,0 +1,1 @@
+"""Drawn datasets: lesions, cells, meadows and people, for demos, tests and pretraining."""
