@@ -86,6 +86,8 @@ def train_model(
     _check(wanted)
     earlier = read_plan(out / PLAN) if options.resume else None
     framework = framework_of(options.framework, earlier)
+    load_engine(framework)  # which takes seconds, on a busy machine a minute; then the clock starts
+    wanted = replace(wanted, began=time.perf_counter())
     several = processes_for(options.devices, framework)
     with one_opencv_thread(), several as processes:
         if not processes.first:
@@ -134,7 +136,7 @@ def _train(
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What a training is told, and when it began."""
+    """What a training is told, and when its budget began."""
 
     data: Path
     out: Path
