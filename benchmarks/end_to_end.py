@@ -20,10 +20,11 @@ import time
 from pathlib import Path
 from unittest.mock import patch
 
-from segmentare.commands import predicting
+from segmentare.commands.predict import predict
 from segmentare.images.reading import read_image
 from segmentare.runtimes.example_images import trial_images
 from segmentare.runtimes.loading import Wanted, open_model
+from segmentare.video.sources import find_images
 
 
 def main() -> None:
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--engine", default="auto", help="as of `segmentare predict` (auto)")
     parser.add_argument("--precision", help="as of `segmentare predict`")
     options = parser.parse_args()
-    paths = list(predicting.find_images([options.folder]).values())[: options.images]
+    paths = list(find_images([options.folder]).values())[: options.images]
     wanted = Wanted(options.engine, options.precision)
     opened = open_model(options.run, wanted, examples=lambda model: trial_images(model, paths))
     predictor = opened.predictor
@@ -56,9 +57,9 @@ def main() -> None:
             predictor.run(batch)
         alone.append(time.perf_counter() - began)
         out = Path(tempfile.mkdtemp())
-        with patch.object(predicting, "open_model", lambda *_, **__: opened):
+        with patch("segmentare.commands.predicting.open_model", lambda *_, **__: opened):
             began = time.perf_counter()
-            predicting.predict(options.run, paths, out)
+            predict(options.run, paths, out, quiet=True)
             whole.append(time.perf_counter() - began)
         shutil.rmtree(out)
     count = len(paths)

@@ -1,5 +1,6 @@
 """What may and may not happen to the folder of a run."""
 
+import contextlib
 import errno
 import json
 import os
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from command_line import TRAIN, contents
 
+from segmentare import atomic
 from segmentare.annotations import geometry
 from segmentare.images.fingerprints import fingerprint
 from segmentare.models.checkpoint import load_model
@@ -36,7 +38,7 @@ from segmentare.training.runs import Seen
             ["--task", "telepathy"],
             "must be one of semantic, instance, panoptic, pose, body; got 'telepathy'",
         ),
-        (["--code", "flow"], "--code is of the tasks instance and pose"),
+        (["--code", "flow"], "--code is for the tasks instance and pose"),
         (["--reader", "glasses"], "must be one of ph2"),
         (["--split", "nowhere.json"], "split 'nowhere.json' must be JSON"),
         (["--by", "mood"], "label to stratify by must be one of"),
@@ -139,8 +141,10 @@ def test_a_tuning_that_fails_loses_nothing(run_cli, monkeypatch, drawn, tmp_path
 
     with monkeypatch.context() as patch:
         patch.setattr("segmentare.commands.running.tune", fail)
-        with pytest.raises(IndexError):
-            run_cli("train", drawn, "--out", run, *TRAIN)
+        patch.setattr("tempfile.tempdir", str(tmp_path))
+        code, _, errors = run_cli("train", drawn, "--out", run, *TRAIN)
+    assert code == 70
+    assert "bug in segmentare (IndexError: what nobody thought of)" in errors
     before, weights = load_model(run)
     assert (run / "training_state.safetensors").is_file()
     code, _, errors = run_cli("predict", run, drawn / "images", "--out", tmp_path / "masks")
@@ -164,15 +168,23 @@ def test_the_result_as_json(run_cli, drawn, tmp_path):
 
 
 def fill_disk(monkeypatch, name=""):
-    """Let files whose name contains this break off, as they are moved into place."""
-    usual = Path.replace
+    """Let files whose name contains this break off."""
+    usual, replacing, names = Path.write_bytes, atomic.replacing, {}
 
-    def replace(self, target):
-        if name not in target.name:
-            return usual(self, target)
+    @contextlib.contextmanager
+    def noting(path, *temporary):
+        with replacing(path, *temporary) as place:
+            names[place] = path.name
+            yield place
+
+    def write(self, data):
+        if name not in names.get(self, self.name):
+            return usual(self, data)
+        usual(self, data[:10])
         raise OSError(errno.ENOSPC, "No space left on device", str(self))
 
-    monkeypatch.setattr(Path, "replace", replace)
+    monkeypatch.setattr(Path, "write_bytes", write)
+    monkeypatch.setattr(atomic, "replacing", noting)
 
 
 def test_a_full_disk_at_the_end_of_a_training_loses_nothing(

@@ -235,7 +235,7 @@ def export(name, format_):
     target, given = HERE / f"{name}.{format_}", {"int8": True, "most_lost": 1.0} if int8 else {}
     if name.startswith("semantic"):
         given["data"] = HERE / "data"
-    segmentare.export(HERE / name, to, target, display=QUIET, **given)
+    segmentare.export(HERE / name, to, target, quiet=True, **given)
     if int8:
         kept = answers.load(HERE / "expected" / f"{name}.npz")
         predictor = segmentare.load(target, engine=to)
