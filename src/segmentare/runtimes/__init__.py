@@ -100,7 +100,7 @@ class Settings:
 ENGINES: dict[str, Engine] = {
     engine.name: engine
     for engine in (
-        Engine("torch", "PyTorch", "torch", "torch", ("torch",), "", ("float32", "bfloat16")),
+        Engine("torch", "PyTorch", "torch", "torch", (), "", ("float32", "bfloat16")),
         Engine(
             "openvino",
             "OpenVINO",

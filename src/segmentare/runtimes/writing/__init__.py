@@ -65,7 +65,6 @@ EXPORTERS: dict[str, Exporter] = {
         Exporter(
             "openvino", "OpenVINO", "segmentare.runtimes.writing.openvino", ("torch", "openvino")
         ),
-        Exporter("torch", "torch.export", "segmentare.runtimes.writing.torch", ("torch",), "torch"),
         Exporter(
             "litert",
             "LiteRT",
