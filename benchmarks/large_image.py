@@ -98,7 +98,7 @@ def write_model(folder: Path) -> Path:
 
 def start(model: Path, image: Path, out: Path, *options: str) -> subprocess.Popen[bytes]:
     """Start to predict in a process of its own."""
-    command = [sys.executable, "-m", "segmentare.interfaces.cli", "predict", model, image]
+    command = [sys.executable, "-m", "segmentare", "predict", model, image]
     return subprocess.Popen([str(word) for word in (*command, "--out", out, *options)])
 
 

@@ -53,7 +53,7 @@ def main() -> None:
         write_image(image, size, size)
         mask = options.out / f"monai-{size}.tif"
         worker = [python, HERE / "large_worker.py", model, image, mask]
-        ours = [sys.executable, "-m", "segmentare.interfaces.cli", "predict", model, image]
+        ours = [sys.executable, "-m", "segmentare", "predict", model, image]
         ours += ["--out", options.out / f"ours-{size}", "--overwrite", "--quiet"]
         ours += ["--engine", "torch", "--precision", "float32"]
         for name, command in (("MONAI, sliding window", worker), ("segmentare predict", ours)):

@@ -21,7 +21,7 @@ from processes import run_process
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "src"
-COMMAND = (sys.executable, "-m", "segmentare.interfaces.cli")
+COMMAND = (sys.executable, "-m", "segmentare")
 START = 900  # seconds for start, test score and report beside the budget
 
 

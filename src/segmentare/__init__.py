@@ -15,8 +15,11 @@ read them in `__init__.pyi`, which names the same ones.
 from importlib import import_module
 
 _HOMES = {
-    "annotations": ("UNLABELED", "Category", "Sample", "Segmentation"),
-    "architecture": ("NetworkSpec",),
+    "annotations.instances": ("Instances",),
+    "annotations.poses": ("Poses", "Skeleton"),
+    "annotations.runlengths": ("RLE",),
+    "annotations.segmentation": ("UNLABELED", "Category", "Sample", "Segmentation"),
+    "annotations.skeletons": ("read_skeleton",),
     "commands.bench": ("bench",),
     "commands.check": ("check",),
     "commands.compare": ("Comparison", "compare"),
@@ -26,10 +29,10 @@ _HOMES = {
     "commands.export": ("export",),
     "commands.networks": ("list_networks",),
     "commands.predict": ("predict",),
+    "commands.predicting": ("Predictions",),
     "commands.skeletons": ("list_skeletons",),
     "commands.train": ("Run", "train"),
     "datasets": ("open_dataset",),
-    "datasets.images": ("read_image",),
     "errors": (
         "BudgetError",
         "DatasetError",
@@ -40,16 +43,14 @@ _HOMES = {
         "SegmentareError",
         "UnknownOptionError",
     ),
-    "interfaces.evaluation": ("Evaluation",),
-    "interfaces.predicting": ("Predictions",),
-    "interfaces.model": ("Model", "load"),
-    "interfaces.prediction": ("Prediction",),
+    "images.reading": ("read_image",),
+    "models.architecture": ("NetworkSpec",),
     "networks.network": ("Network", "build_network"),
-    "objects": ("Instances",),
-    "poses": ("Poses", "Skeleton"),
     "prediction.predictor": ("Predictor",),
-    "runlengths": ("RLE",),
-    "skeletons": ("read_skeleton",),
+    "report.evaluation": ("Evaluation",),
+    "results.prediction": ("Prediction",),
+    "runtimes.model": ("Model", "load"),
+    "tasks": ("BodyTask", "InstanceTask", "PanopticTask", "PoseTask", "SemanticTask"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -40,16 +40,23 @@ from segmentare.report.evaluation import Evaluation as Evaluation
 from segmentare.results.prediction import Prediction as Prediction
 from segmentare.runtimes.model import Model as Model
 from segmentare.runtimes.model import load as load
+from segmentare.tasks import BodyTask as BodyTask
+from segmentare.tasks import InstanceTask as InstanceTask
+from segmentare.tasks import PanopticTask as PanopticTask
+from segmentare.tasks import PoseTask as PoseTask
+from segmentare.tasks import SemanticTask as SemanticTask
 
 __all__ = [
     "RLE",
     "UNLABELED",
+    "BodyTask",
     "BudgetError",
     "Category",
     "Comparison",
     "DatasetError",
     "Evaluation",
     "InputError",
+    "InstanceTask",
     "Instances",
     "MissingPackageError",
     "Model",
@@ -57,6 +64,8 @@ __all__ = [
     "Network",
     "NetworkSpec",
     "OutputExistsError",
+    "PanopticTask",
+    "PoseTask",
     "Poses",
     "Prediction",
     "Predictions",
@@ -65,6 +74,7 @@ __all__ = [
     "Sample",
     "SegmentareError",
     "Segmentation",
+    "SemanticTask",
     "Skeleton",
     "UnknownOptionError",
     "bench",

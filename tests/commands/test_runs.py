@@ -28,7 +28,7 @@ from segmentare.training.runs import Seen
         (["--learning-rate", "nan"], "--learning-rate must be a number above 0"),
         (["--learning-rate", "1e9"], "--learning-rate"),
         (["--width", "0"], "a width above 0"),
-        (["--depth", "9"], "depth of encoder 'resnet' must be 2 to 6"),
+        (["--depth", "9"], "depth of encoder 'lite0' must be 2 to 5"),
         (["--val", "1.5"], "shares of validation and test"),
         (["--network", "fnet"], "network must be one of"),
         (["--encoder", "tree"], "encoder of a unet must be one of"),
@@ -164,16 +164,15 @@ def test_the_result_as_json(run_cli, drawn, tmp_path):
 
 
 def fill_disk(monkeypatch, name=""):
-    """Let files whose name begins like this break off."""
-    usual = Path.write_bytes
+    """Let files whose name contains this break off, as they are moved into place."""
+    usual = Path.replace
 
-    def write(self, data):
-        if name not in self.name:
-            return usual(self, data)
-        usual(self, data[:10])
+    def replace(self, target):
+        if name not in target.name:
+            return usual(self, target)
         raise OSError(errno.ENOSPC, "No space left on device", str(self))
 
-    monkeypatch.setattr(Path, "write_bytes", write)
+    monkeypatch.setattr(Path, "replace", replace)
 
 
 def test_a_full_disk_at_the_end_of_a_training_loses_nothing(

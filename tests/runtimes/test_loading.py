@@ -8,11 +8,12 @@ from any_model import picture, write_any
 from segmentare.errors import MissingPackageError, ModelError
 from segmentare.models.checkpoint import MODEL
 from segmentare.models.description import read_model
-from segmentare.runtimes import ENGINES, available_cores, cache, open_engine, trial
+from segmentare.runtimes import ENGINES, cache, open_engine, trial
 from segmentare.runtimes.loading import Wanted, open_model
 from segmentare.runtimes.model import load
 from segmentare.runtimes.trial import Candidate, choose
 from segmentare.runtimes.writing import export
+from segmentare.training import machine
 
 pytestmark = pytest.mark.usefixtures("_any_engine")
 
@@ -105,7 +106,7 @@ def test_a_trial_of_another_machine_does_not_count(run, monkeypatch):
     rows = [row("torch", "float32", 9.0).to_dict(), row("torch", "bfloat16", 1.0).to_dict()]
     cache.remember_trial(model, {"rows": rows})
     assert load(run).computed == "torch bfloat16"
-    monkeypatch.setattr(cache, "available_cores", lambda: 1024)
+    monkeypatch.setattr(cache, "threads", lambda: 1024)
     assert load(run).computed == "torch float32"
 
 
@@ -280,9 +281,9 @@ def test_a_damaged_description_of_an_export_is_a_sentence(exported, case):
 
 def test_the_threads_are_those_that_are_given(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert available_cores() == 3
+    assert machine.threads() == 3
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert available_cores() >= 1
+    assert machine.threads() >= 1
 
 
 def test_an_export_predicts_as_its_run(run, exported):

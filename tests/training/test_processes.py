@@ -29,7 +29,7 @@ def torchrun(*words):
     """Start two processes as a cluster would, and return their common output."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(  # noqa: S603  our own words
-        [*command, "-m", "--", "segmentare.interfaces.cli", *map(str, words)],
+        [*command, "-m", "--", "segmentare", *map(str, words)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

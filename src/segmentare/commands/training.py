@@ -31,7 +31,7 @@ from segmentare.models.frameworks import AUTO
 from segmentare.progress import Display
 from segmentare.tasks import TASKS
 from segmentare.training.backend import Engine
-from segmentare.training.batches import Batches, prepare
+from segmentare.training.batches import Batches, one_opencv_thread, prepare
 from segmentare.training.loop import Training
 from segmentare.training.parts import Splitting, choose_parts
 from segmentare.training.plan import Plan
@@ -86,7 +86,10 @@ def train_model(
     _check(wanted)
     earlier = read_plan(out / PLAN) if options.resume else None
     framework = framework_of(options.framework, earlier)
-    with processes_for(options.devices, framework) as processes:
+    load_engine(framework)  # which takes seconds, on a busy machine a minute; then the clock starts
+    wanted = replace(wanted, began=time.perf_counter())
+    several = processes_for(options.devices, framework)
+    with one_opencv_thread(), several as processes:
         if not processes.first:
             return _train(wanted, earlier, framework, processes, Display(quiet=True))
         with locked(out):
@@ -133,7 +136,7 @@ def _train(
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What a training is told, and when it began."""
+    """What a training is told, and when its budget began."""
 
     data: Path
     out: Path
@@ -226,7 +229,7 @@ def _check_data(dataset: Dataset, loaded: Loaded, options: Options, display: Dis
         raise DatasetError(
             f"{len(problems)} of the files cannot be used (listed above; `segmentare check` shows "
             f"them), such as '{problems[0].file}': {problems[0].what} "
-            "Mend them, or leave them out with --skip-broken."
+            "Mend them, or leave them out with `skip_broken=True`."
         )
     if len(dataset.categories) < 2:
         names = ", ".join(category.name for category in dataset.categories) or "none"
