@@ -46,9 +46,11 @@ def check_folder(out: Path, *, resume: bool, overwrite: bool, inputs: Sequence[P
         raise OutputExistsError(f"{str(out)!r} must be a folder; it is a file. Give another `out`.")
     there = [name for name in (MODEL, PLAN) if _is_ours(out / name)]
     if there and not overwrite:
+        stopped = (out / PLAN).is_file() and (out / STATE).is_file()
+        resuming = "`resume=True` to go on with it, " if stopped else ""
         raise OutputExistsError(
-            f"{str(out)!r} holds a run already ({there[0]}). Give another `out`, `resume=True` "
-            "to go on with it, or `overwrite=True` to replace it."
+            f"{str(out)!r} holds a run already ({there[0]}). Give another `out`, {resuming}or "
+            "`overwrite=True` to replace it."
         )
     if there:
         check_inputs([out, *out.iterdir()], inputs)

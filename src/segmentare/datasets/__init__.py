@@ -118,6 +118,7 @@ def recognize(
             },
         )
         if opened is not None:
+            opened = _without_repeated(opened)
             if task == "body" and name in READERS:
                 return _as_people(opened, skeleton)
             return opened
@@ -174,6 +175,12 @@ def _readers(task: str) -> dict[str, tuple[str, str]]:
     if task == "body":
         return KEYPOINT_READERS | READERS
     return KEYPOINT_READERS if task in KEYPOINT_TASKS else READERS
+
+
+def _without_repeated(opened: FileDataset) -> FileDataset:
+    from segmentare.datasets.identity import without_repeated
+
+    return without_repeated(opened)
 
 
 def _as_people(opened: FileDataset, skeleton: Skeleton | None) -> FileDataset:
