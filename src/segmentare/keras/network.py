@@ -60,7 +60,7 @@ def build_network(
     if spec.encoder == "hf":
         raise ModelError(
             "Networks with a Hugging Face backbone exist in PyTorch only, but this one has the "
-            f"backbone {(spec.backbone or {}).get('source')!r}. Use --framework torch."
+            f"backbone {(spec.backbone or {}).get('source')!r}. Use `framework='torch'`."
         )
     blocks = Blocks(seed, dtype, folded=folded)
     image = keras.Input((None, None, spec.channels), dtype="float32", name="image")

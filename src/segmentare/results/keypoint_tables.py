@@ -39,7 +39,7 @@ class KeypointTables(GrowingTables):
         if any(entry.get("keypoints") != mine for entry in self.earlier.categories):
             raise InputError(
                 f"The results in '{out}' must have the {len(mine)} keypoints of "
-                f"'{skeleton.name}'; its {IMAGES} tells of others. Give another --out."
+                f"'{skeleton.name}'; its {IMAGES} tells of others. Give another `out`."
             )
 
     def add(self, name: str, poses: Poses) -> None:

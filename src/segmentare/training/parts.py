@@ -101,7 +101,7 @@ def choose_parts(
     found = crossings(split, exact, near)
     for problem in about_crossings(found, allow=splitting.allow_duplicates):
         if problem.stops:
-            raise DatasetError(f"{problem.what} Or give --allow-duplicates.")
+            raise DatasetError(f"{problem.what} Or give `allow_duplicates=True`.")
         display.warn(problem.what)
     counts = ", ".join(f"{len(names)} {part}" for part, names in chosen.by_part().items())
     display.say(f"Split: {counts} ({chosen.how}).")
