@@ -22,7 +22,7 @@ from segmentare.tasks import SemanticTask
 from segmentare.training.batches import Batches, one_opencv_thread, prepare
 from segmentare.training.machine import describe_machine
 from segmentare.training.planning import make_plan
-from segmentare.training.wishes import Wishes
+from segmentare.training.request import PlanRequest
 
 SPECS = {
     "unet + resnet": NetworkSpec(),
@@ -44,8 +44,8 @@ def main() -> None:
     for name in [options.network] if options.network else SPECS:
         spec = SPECS[name]
         task = SemanticTask.from_categories(data.categories)
-        wishes = Wishes(steps=100, spec=spec, size=tuple(options.size))
-        plan = make_plan(samples, len(samples), task, wishes)
+        request = PlanRequest(steps=100, spec=spec, size=tuple(options.size))
+        plan = make_plan(samples, len(samples), task, request)
         ready = [prepare(sample, plan.preprocessing) for sample in samples]
         batches = Batches(
             ready, task, plan.preprocessing, plan.augmentation, plan.batch, spec.stride, 0

@@ -41,8 +41,8 @@ from segmentare.tasks import TASKS
 from segmentare.training.batches import Batches, one_opencv_thread, prepare
 from segmentare.training.plan import Plan
 from segmentare.training.planning import make_plan
+from segmentare.training.request import PlanRequest
 from segmentare.training.state import decay_at
-from segmentare.training.wishes import Wishes
 
 SIZE = (192, 192)
 SHARES = {
@@ -93,13 +93,13 @@ def samples_of(name: str, data: Path, drawn: int) -> tuple[str, object, list[Sam
 def source(name: str, data: Path, drawn: int) -> Source:
     kind, dataset, samples = samples_of(name, data, drawn)
     task = TASKS[kind].from_categories(dataset.categories, getattr(dataset, "skeleton", None))
-    wishes = Wishes(
+    request = PlanRequest(
         steps=1,
         size=SIZE,
         scale=1.0 if name == "cells" else None,
         code="flow" if name == "cells" else None,
     )
-    plan = make_plan(samples, len(samples), task, wishes, NAME)
+    plan = make_plan(samples, len(samples), task, request, NAME)
     batches = Batches(
         [prepare(sample, plan.preprocessing) for sample in samples],
         plan.task,

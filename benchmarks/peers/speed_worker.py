@@ -25,7 +25,7 @@ from segmentare.networks.network import build_network
 from segmentare.tasks import TASKS
 from segmentare.training.batches import Batches, prepare
 from segmentare.training.planning import make_plan, time_plan
-from segmentare.training.wishes import Wishes
+from segmentare.training.request import PlanRequest
 
 SIZE, BATCH, WARM = 256, 8, 2
 Turn = Callable[[int], None]
@@ -80,8 +80,8 @@ def training(data: Path, rounds: int) -> None:
     dataset = open_dataset(data)
     samples = [dataset[i] for i in range(min(40, len(dataset)))]
     task = TASKS["semantic"].from_categories(dataset.categories, None)
-    wishes = Wishes(steps=1000, size=(SIZE, SIZE), batch=BATCH)
-    plan = make_plan(samples, len(samples), task, wishes)
+    request = PlanRequest(steps=1000, size=(SIZE, SIZE), batch=BATCH)
+    plan = make_plan(samples, len(samples), task, request)
     engine = TorchEngine(plan.spec, task.heads, 0)
     ready = [prepare(sample, plan.preprocessing) for sample in samples]
     shape = (plan.batch, plan.spec.stride, plan.seed)

@@ -53,7 +53,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if file not in {None, "-"}:
             _check_free(Path(file), words[0])
         result: Result = function(**values)
-        _print(result, file, words[0])
+        _print(result, file, words[0], options)
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
@@ -99,7 +99,7 @@ def parse(words: Sequence[str]) -> tuple[Callable[..., Any], dict[str, Any]]:
     return function, values_of(name, function, rest)
 
 
-def _print(result: Result, file: str | None, name: str) -> None:
+def _print(result: Result, file: str | None, name: str, options: Sequence[Option]) -> None:
     """Print a result, as JSON if that was asked for, or write that to a file as well."""
     from segmentare.overwriting import sign, write_signed
 
@@ -108,7 +108,7 @@ def _print(result: Result, file: str | None, name: str) -> None:
         return
     if file is not None:
         write_signed(Path(file), f"{sign(result.to_json(), name)}\n", name)
-    show(result)
+    show(result, options)
 
 
 def _check_free(file: Path, name: str) -> None:
@@ -118,15 +118,16 @@ def _check_free(file: Path, name: str) -> None:
     check_replaceable(file, name)
 
 
-def show(result: Result) -> None:
-    """Print the tables of a result."""
+def show(result: Result, options: Sequence[Option] = ()) -> None:
+    """Print the tables of a result, whose lines may name options of the command."""
     from rich.table import Table
 
     from segmentare.terminal import console
 
     out = console()
     for item in result.tables():
-        out.print(item, soft_wrap=not isinstance(item, Table))
+        line = _as_flags(item, options) if isinstance(item, str) else item
+        out.print(line, soft_wrap=not isinstance(item, Table))
 
 
 def explain(error: Exception) -> str:

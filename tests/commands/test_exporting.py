@@ -162,7 +162,7 @@ def test_int8_is_quantized_and_its_cost_measured(tiny_run, drawn, tmp_path):
     model = load(result.folder)
     assert model.computed == "openvino int8"
     assert model.predict(picture()).category.shape == (75, 110)
-    with pytest.raises(ValueError, match=r"openvino in float32. Give --precision int8"):
+    with pytest.raises(ValueError, match=r"openvino in float32. Give `precision` int8"):
         load(result.folder, engine="openvino", precision="float32")
 
 

@@ -163,16 +163,16 @@ def test_the_layout_follows_the_skeleton(fake, photos, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("task", "options", "message"),
     [
-        (PoseTask(COCO), {"cutout": True}, "--cutout needs silhouettes"),
-        (PoseTask(COCO), {"probability": True}, "--probability needs silhouettes"),
+        (PoseTask(COCO), {"cutout": True}, "`cutout` needs silhouettes"),
+        (PoseTask(COCO), {"probability": True}, "`probability` needs silhouettes"),
         (
             InstanceTask(PoseTask(COCO).categories),
             {"openpose": 25},
-            "does not find. Leave --openpose out",
+            "does not find. Leave `openpose` out",
         ),
         (PoseTask(COCO), {"openpose": 17}, "must be one of 18, 25; got 17"),
-        (PoseTask(COCO), {"step": 2}, "--step is for videos"),
-        (PoseTask(COCO), {"track": False}, "--no-track is for videos"),
+        (PoseTask(COCO), {"step": 2}, "`step` is for videos"),
+        (PoseTask(COCO), {"track": False}, "`track=False` is for videos"),
     ],
 )
 def test_options_that_mean_nothing_are_a_sentence(fake, photos, tmp_path, task, options, message):
@@ -221,7 +221,7 @@ def test_videos_that_cannot_be_used_are_a_sentence(fake, photos, film, tmp_path)
     assert result.films[0].frames == 3
     with pytest.raises(DatasetError, match=r"would both become 'film\.jsonl'"):
         predict("run", [film, tmp_path / "film.avi"], out)
-    with pytest.raises(ValueError, match="--heatmaps is for images"):
+    with pytest.raises(ValueError, match="`heatmaps` is for images"):
         predict("run", [film], out, heatmaps=True)
     (photos / "only").mkdir()
     (photos / "only" / "film.mov").write_bytes(b"x")

@@ -114,7 +114,7 @@ def test_people_among_other_things(tmp_path):
 
 def test_somebody_must_say_which_keypoints(tmp_path):
     id_map(tmp_path)
-    with pytest.raises(DatasetError, match=r"silhouettes without keypoints \(ids\).* --skeleton"):
+    with pytest.raises(DatasetError, match=r"silhouettes without keypoints \(ids\).* `skeleton"):
         open_dataset(tmp_path, "ids", "body")
     with pytest.raises(DatasetError, match="Known layouts are openpose"):
         open_dataset(tmp_path, task="pose")

@@ -41,7 +41,7 @@ from segmentare.synthetic import people_dataset as synthetic_people
 from segmentare.synthetic.files import write_png
 from segmentare.training.batches import Batches
 from segmentare.training.parts import Splitting
-from segmentare.training.wishes import Wishes
+from segmentare.training.request import PlanRequest
 
 HERE = Path(__file__).resolve().parent / "models"
 QUIET = Display(quiet=True)
@@ -135,7 +135,7 @@ def train(root, name, framework):
     """Train a model and keep what opens it, of the first one all but its report."""
     kind, task, spec, more = (MODELS if framework == "torch" else KERAS)[name]
     spec = spec or hugging_face()
-    wishes = Wishes(
+    request = PlanRequest(
         spec=spec,
         width=spec.width,
         size={"lesions": (32, 32), "people": (64, 96)}.get(kind, (64, 64)),
@@ -147,7 +147,7 @@ def train(root, name, framework):
     # As long as fields join nothing, all scores are 0, and the first weights would be the best.
     splitting = Splitting(val=0.0) if more.get("code") == "fields" else Splitting()
     options = Options(task=task, start="none", framework=framework, splitting=splitting)
-    run = training.train(write_data(root, kind), root / name, wishes, options, QUIET)
+    run = training.train(write_data(root, kind), root / name, request, options, QUIET)
     if name == "semantic":
         reporting.score_run(run, "", QUIET)
         (run.folder / reporting.REPORT).unlink()
@@ -247,10 +247,12 @@ def export(name, format_):
 
 def stop(root, framework):
     """Stop a training after 16 of 24 steps, and keep what it would have become."""
-    wishes = Wishes(spec=PLAIN, width=WIDTH, size=(32, 32), batch=4, precision="float32", steps=24)
+    request = PlanRequest(
+        spec=PLAIN, width=WIDTH, size=(32, 32), batch=4, precision="float32", steps=24
+    )
     options = Options(start="none", framework=framework)
     name, usual = f"stopped-{framework}", Batches.__getitem__
-    whole = training.train(HERE / "data", root / f"whole-{name}", wishes, options, QUIET)
+    whole = training.train(HERE / "data", root / f"whole-{name}", request, options, QUIET)
 
     def stopping(self, step):
         if step == 16:
@@ -259,7 +261,7 @@ def stop(root, framework):
 
     Batches.__getitem__ = stopping
     with contextlib.suppress(InterruptedError):
-        training.train(HERE / "data", HERE / name, wishes, options, QUIET)
+        training.train(HERE / "data", HERE / name, request, options, QUIET)
     Batches.__getitem__ = usual
     model, kept = segmentare.load(whole.folder, framework=framework), {}
     for path in sorted((HERE / "data" / "images").iterdir())[:2]:

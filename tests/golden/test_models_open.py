@@ -179,11 +179,11 @@ def test_an_evaluation_finds_the_same_scores():
 @pytest.mark.slow
 def test_a_training_starts_from_a_folder(tmp_path):
     need("torch", "tensorflow")
-    wishes = {"steps": 1, "size": 32, "batch": 2, "learning_rate": 1e-9, "precision": "float32"}
+    request = {"steps": 1, "size": 32, "batch": 2, "learning_rate": 1e-9, "precision": "float32"}
     network = {"encoder": "plain", "width": 0.0625, "depth": 2}
     start = MODELS / "semantic-plain"
     out = segmentare.train(
-        MODELS / "data", tmp_path / "run", start=str(start), **wishes, **network
+        MODELS / "data", tmp_path / "run", start=str(start), **request, **network
     ).folder
     before, after = (load_file(folder / "weights.safetensors") for folder in (start, out))
     copied = [n for n, v in before.items() if v.ndim == 4 and not n.startswith("heads.")]

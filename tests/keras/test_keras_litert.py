@@ -55,9 +55,9 @@ def test_eight_bits_are_small_and_answer_alike(exact, tmp_path):
     shown = image(150, 201)
     expected = segmentare.load(large.folder).maps(shown)["object"]
     assert 1e-6 < np.abs(found.maps(shown)["object"] - expected).max() < 0.1
-    with pytest.raises(ModelError, match="Give --precision int8"):
+    with pytest.raises(ModelError, match="Give `precision` int8"):
         segmentare.load(tmp_path / "small", engine="litert", precision="float32")
-    with pytest.raises(ModelError, match=r"that is capable: --engine (openvino or )?litert"):
+    with pytest.raises(ModelError, match=r"that is capable: `engine` (openvino or )?litert"):
         segmentare.load(tmp_path / "small", engine="torch", precision="int8")
 
 
@@ -117,7 +117,7 @@ def test_several_threads_may_ask(exact):
 
 def test_what_the_converter_refuses_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(tf.lite.TFLiteConverter, "from_saved_model", lambda *_, **__: Refusing())
-    with pytest.raises(ModelError, match=r"LiteRT file: No such operation\. Use --to savedmodel"):
+    with pytest.raises(ModelError, match=r"LiteRT file: No such operation\. Use `to='savedmodel'`"):
         export(read_model(write_model(tmp_path / "m", "fit")), "litert", tmp_path / "x")
 
 

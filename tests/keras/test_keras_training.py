@@ -144,7 +144,7 @@ def test_bfloat16_computes_nearly_the_same(tmp_path):
 
 def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path):
     run = run_in(tmp_path, steps=20, learning_rate=float("inf"))
-    with pytest.raises(ModelError, match=r"must stay .*--learning-rate"):
+    with pytest.raises(ModelError, match=r"must stay .*`learning_rate`"):
         list(run.run())
 
 

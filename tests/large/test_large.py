@@ -182,5 +182,5 @@ def test_memory_does_not_grow_with_the_image(name, scale):
 
 def test_parts_that_would_not_fit_into_memory_are_refused():
     plan_blocks(frame_of((20_000, 20_000), None), TASKS["semantic"])
-    with pytest.raises(ValueError, match=r"each would take \d+\.\d GB .* Train with --scale"):
+    with pytest.raises(ValueError, match=r"each would take \d+\.\d GB .* Train with `scale`"):
         plan_blocks(frame_of((20_000, 20_000), None), TASKS["center"])

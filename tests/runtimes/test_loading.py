@@ -233,23 +233,23 @@ REFUSED = {
     "int8 of a named engine": (
         {"engine": "torch", "precision": "int8"},
         ModelError,
-        "cannot compute run in int8. Give --precision float32 or bfloat16",
+        "cannot compute run in int8. Give `precision` float32 or bfloat16",
     ),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_is_a_sentence(run, case):
-    wishes, error, sentence = REFUSED[case]
+    request, error, sentence = REFUSED[case]
     with pytest.raises(error, match=sentence):
-        load(run, **wishes)
+        load(run, **request)
 
 
 def test_an_engine_that_cannot_open_the_format_is_a_sentence(exported):
     model = read_model(exported)
     from segmentare.runtimes import Settings
 
-    with pytest.raises(ModelError, match=r"compute openvino in float32\. Give --engine openvino"):
+    with pytest.raises(ModelError, match=r"compute openvino in float32\. Give `engine` openvino"):
         open_engine(ENGINES["torch"], model, Settings())
 
 

@@ -221,7 +221,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path):
             next(run.engine.network.parameters()).fill_(float("nan"))
 
     watch(run, 3, spoil)
-    with pytest.raises(ModelError, match=r"loss must stay .* at step 10 it is nan.*--learning"):
+    with pytest.raises(ModelError, match=r"loss must stay .* at step 10 it is nan.*`learning"):
         list(run.run())
 
 

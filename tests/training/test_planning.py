@@ -17,7 +17,7 @@ from segmentare.synthetic.people_dataset import SyntheticPeople
 from segmentare.tasks import BodyTask, InstanceTask, PoseTask, SemanticTask
 from segmentare.training.plan import Plan
 from segmentare.training.planning import USUAL_SPEED, make_plan, time_plan
-from segmentare.training.wishes import Wishes
+from segmentare.training.request import PlanRequest
 
 ONE = np.uint8(1)
 STREET = SemanticTask(tuple(Category(f"kind {i}", (i, i, i)) for i in range(4)))
@@ -67,8 +67,8 @@ def people(size, count=12):
     return made
 
 
-def plan_of(samples, images=200, task=TASK, **wishes):
-    return make_plan(samples, images, task, Wishes(**wishes))
+def plan_of(samples, images=200, task=TASK, **request):
+    return make_plan(samples, images, task, PlanRequest(**request))
 
 
 def test_whole_images_keep_their_aspect():
@@ -165,8 +165,8 @@ def test_a_larger_budget_buys_larger_images_and_more_of_them():
     speed = 1e6  # pixels a second, the smallest images in 33 seconds
     areas = []
     for budget in (33, 66, 131):
-        wishes = Wishes(budget=float(budget))
-        plan = make_plan(disks((480, 480)), 100, TASK, wishes, speed=speed)
+        request = PlanRequest(budget=float(budget))
+        plan = make_plan(disks((480, 480)), 100, TASK, request, speed=speed)
         areas.append(np.prod(plan.preprocessing.size))
     assert areas == [128 * 128, 160 * 160, 192 * 192]
     seen = [speed * budget / area for budget, area in zip((33, 66, 131), areas, strict=True)]
@@ -175,7 +175,7 @@ def test_a_larger_budget_buys_larger_images_and_more_of_them():
 
 def test_a_slower_machine_takes_smaller_images():
     fast, slow = (
-        make_plan(disks((288, 384)), 200, TASK, Wishes(budget=300.0), speed=speed)
+        make_plan(disks((288, 384)), 200, TASK, PlanRequest(budget=300.0), speed=speed)
         for speed in (2e6, 1e5)
     )
     assert np.prod(fast.preprocessing.size) > np.prod(slow.preprocessing.size)
@@ -351,7 +351,7 @@ def test_rare_categories_are_weighed_more_on_request():
 )
 def test_wishes_that_cannot_be_are_sentences(wish, sentence):
     with pytest.raises(ValueError) as caught:  # noqa: PT011  the whole text follows
-        Wishes(**wish)
+        PlanRequest(**wish)
     assert str(caught.value) == sentence
 
 
@@ -373,7 +373,7 @@ def timed(tmp_path):
     def time_it(budget=100.0, spent=0.0, chosen=None, **changes):
         plan = replace(PLAN, budget=budget, **changes)
         batches = replace(run.batches, batch=plan.batch)
-        return time_plan(plan, batches, run.engine, spent, Wishes(precision=chosen))
+        return time_plan(plan, batches, run.engine, spent, PlanRequest(precision=chosen))
 
     return time_it
 
@@ -460,9 +460,9 @@ def test_a_machine_fifty_times_slower_gets_a_smaller_plan(start):
     """Images first, then the batch, then the network, unless it has starting weights."""
     areas, batches, widths = [], [], []
     for slower in (1, 5, 10, 50):
-        wishes = Wishes(budget=100.0, spec=choose_spec("unet", "resnet", None, None))
+        request = PlanRequest(budget=100.0, spec=choose_spec("unet", "resnet", None, None))
         speed = USUAL_SPEED / slower
-        plan = make_plan(disks((288, 384)), 168, TASK, wishes, start, speed, 5.0)
+        plan = make_plan(disks((288, 384)), 168, TASK, request, start, speed, 5.0)
         areas.append(int(np.prod(plan.preprocessing.size)))
         batches.append(plan.batch)
         widths.append(plan.spec.width)
@@ -485,7 +485,7 @@ def test_timing_changes_neither_network_nor_batches(tmp_path):
     run = tiny_training(tmp_path)
     before = run.engine.arrays()
     plan = replace(PLAN, budget=60.0)
-    plan = time_plan(plan, run.batches, run.engine, 0.0, Wishes(precision="float32"))
+    plan = time_plan(plan, run.batches, run.engine, 0.0, PlanRequest(precision="float32"))
     assert plan.steps >= 10
     assert same(before, run.engine.arrays())
     assert run.engine.network.training

@@ -12,16 +12,16 @@ from segmentare.synthetic.people_dataset import SyntheticPeople
 from segmentare.tasks import PoseTask
 from segmentare.training import posing
 from segmentare.training.planning import USUAL_SPEED
-from segmentare.training.wishes import Wishes
+from segmentare.training.request import PlanRequest
 
 PEOPLE = SyntheticPeople(12)
 SAMPLES = [PEOPLE[i] for i in range(12)]
 
 
-def chosen(images=168, **wishes):
+def chosen(images=168, **request):
     reasons: list[str] = []
-    wishes = {"spec": posing.RESNET, **wishes}
-    return posing.choose(SAMPLES, images, Wishes(**wishes), USUAL_SPEED, reasons), reasons
+    request = {"spec": posing.RESNET, **request}
+    return posing.choose(SAMPLES, images, PlanRequest(**request), USUAL_SPEED, reasons), reasons
 
 
 def test_less_time_makes_a_narrower_network_and_more_images_smaller_ones():
@@ -55,16 +55,16 @@ def test_only_vectors_from_centers_have_parents(code, led):
     from segmentare.training.planning import make_plan
 
     task = PoseTask(PEOPLE.skeleton, code=code)
-    plan = make_plan(SAMPLES, 12, task, Wishes(budget=60.0))
+    plan = make_plan(SAMPLES, 12, task, PlanRequest(budget=60.0))
     assert (max(plan.task.parents, default=-1) >= 0) == led
     assert any("from a neighbor" in reason for reason in plan.reasons) == led
 
 
 def test_images_that_are_seen_often_are_changed_more():
     usual = Augmentation(rotation=12.0)
-    often = posing.augmented(usual, 168, Wishes(budget=3600.0), USUAL_SPEED)
-    seldom = posing.augmented(usual, 168, Wishes(budget=180.0), USUAL_SPEED)
+    often = posing.augmented(usual, 168, PlanRequest(budget=3600.0), USUAL_SPEED)
+    seldom = posing.augmented(usual, 168, PlanRequest(budget=180.0), USUAL_SPEED)
     assert often.rotation > seldom.rotation == 12
     assert often.scale[1] > seldom.scale[1]
-    free = posing.augmented(Augmentation(), 168, Wishes(budget=3600.0), USUAL_SPEED)
+    free = posing.augmented(Augmentation(), 168, PlanRequest(budget=3600.0), USUAL_SPEED)
     assert free.rotation == 180

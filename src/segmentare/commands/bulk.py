@@ -198,7 +198,7 @@ def _connected(address: str) -> Iterator[None]:
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ConnectionError(
             f"There must be a Ray cluster at {address!r}; none answers "
-            f"({str(error).splitlines()[0]}). Start one with `ray start --head`, or give --ray "
+            f"({str(error).splitlines()[0]}). Start one with `ray start --head`, or give `ray` "
             "without an address."
         ) from error
     try:

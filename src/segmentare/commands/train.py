@@ -212,14 +212,14 @@ def train(
     from segmentare.datasets.chosen_skeletons import check_task, choose_skeleton
     from segmentare.progress import Display
     from segmentare.training.parts import Splitting
-    from segmentare.training.wishes import Wishes
+    from segmentare.training.request import PlanRequest
 
     display = Display(quiet=quiet)
     chosen = None if skeleton is None else choose_skeleton(skeleton)
     check_task(chosen, task)
     given = None if split is None else Path(split)
     splitting = Splitting(val, test, given, by, groups, seed, allow_duplicates)
-    wishes = Wishes(
+    request = PlanRequest(
         budget=parse_duration(budget),
         steps=steps,
         spec=choose_spec(network, encoder, width, depth),
@@ -246,6 +246,6 @@ def train(
         framework=framework,
         devices=devices,
     )
-    trained = train_model(Path(data), Path(out), wishes, options, display)
+    trained = train_model(Path(data), Path(out), request, options, display)
     evaluation = score_run(trained, said, display)
     return Run(**vars(trained), evaluation=evaluation, report=trained.folder / REPORT)

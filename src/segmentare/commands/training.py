@@ -37,7 +37,7 @@ from segmentare.training.parts import Splitting, choose_parts
 from segmentare.training.plan import Plan
 from segmentare.training.planning import TRIAL_SHARE, USUAL_SPEED, make_plan, time_plan
 from segmentare.training.processes import Processes
-from segmentare.training.wishes import Wishes
+from segmentare.training.request import PlanRequest
 
 _FEWEST, _LOOKED_AT = 20, 200  # images that the plan looks at
 
@@ -74,7 +74,7 @@ class Options:
 
 
 def train_model(
-    data: Path, out: Path, wishes: Wishes, options: Options, display: Display
+    data: Path, out: Path, request: PlanRequest, options: Options, display: Display
 ) -> Trained:
     """Train a model: from the folder of images to the folder of the model.
 
@@ -82,7 +82,7 @@ def train_model(
         SegmentareError: As `commands.train`.
         SystemExit: In all processes but the first, at the end of the training.
     """
-    wanted = _Wanted(data, out, wishes, options)
+    wanted = _Wanted(data, out, request, options)
     _check(wanted)
     earlier = read_plan(out / PLAN) if options.resume else None
     framework = framework_of(options.framework, earlier)
@@ -111,7 +111,7 @@ def _train(
     out, options = wanted.out, wanted.options
     found = _read(wanted, earlier, display)
     plan = earlier or processes.share(_first_plan(found, wanted, framework))
-    plan = processes.fit(plan, wanted.wishes.batch)
+    plan = processes.fit(plan, wanted.request.batch)
     engine = load_engine(framework)(plan.spec, plan.task.heads, plan.seed)
     if earlier is None:  # the state holds all weights; what they started from may be gone
         plan = started(engine, plan)
@@ -140,7 +140,7 @@ class _Wanted:
 
     data: Path
     out: Path
-    wishes: Wishes
+    request: PlanRequest
     options: Options
     began: float = field(default_factory=time.perf_counter)
 
@@ -174,32 +174,32 @@ def _timed(
     """Return the plan with what a stopwatch decides: precision, batch and number of steps."""
     mine, gone = processes.smaller(batches), time.perf_counter() - wanted.began
     # Several processes share a batch out evenly, so it stays.
-    wishes = wanted.wishes
-    asked = wishes if processes.count == 1 else replace(wishes, batch=plan.batch)
+    request = wanted.request
+    asked = request if processes.count == 1 else replace(request, batch=plan.batch)
     return processes.share(time_plan(plan, mine, engine, gone, asked))
 
 
 def _first_plan(found: Found, wanted: _Wanted, framework: str) -> Plan:
     """Return the plan as far as it needs no stopwatch."""
     dataset, loaded, parts = found.dataset, found.loaded, found.parts
-    wishes, options = wanted.wishes, wanted.options
+    request, options = wanted.request, wanted.options
     task = TASKS[options.task].from_categories(dataset.categories, dataset.skeleton)
-    budget = math.inf if wishes.steps else wishes.budget or math.inf
+    budget = math.inf if request.steps else request.budget or math.inf
     speed, read = USUAL_SPEED, time.perf_counter() - wanted.began
-    if wishes.steps is None:
-        speed = load_engine(framework).speed(wishes.spec, task.heads, TRIAL_SHARE * budget)
+    if request.steps is None:
+        speed = load_engine(framework).speed(request.spec, task.heads, TRIAL_SHARE * budget)
     # To look at an image takes about as long as to read it.
     most = len(loaded.contents) * 0.1 * budget / max(read, 1e-9)
     some = _some(loaded, parts.train, round(min(max(most, _FEWEST), _LOOKED_AT)))
     spent = time.perf_counter() - wanted.began
-    plan = make_plan(some, len(parts.train), task, wishes, options.start, speed, spent)
+    plan = make_plan(some, len(parts.train), task, request, options.start, speed, spent)
     return replace(plan, framework=framework)
 
 
 def _check(wanted: _Wanted) -> None:
     """Refuse what can be told without reading the data."""
     options = wanted.options
-    if wanted.wishes.code and options.task not in {"instance", "pose"}:
+    if wanted.request.code and options.task not in {"instance", "pose"}:
         raise InputError(
             f"`code` is for the tasks instance and pose; got it with the task '{options.task}'. "
             "Leave it out, or give `task='instance'`."
@@ -267,7 +267,7 @@ def _prepared(
         if not again.complete:
             raise DatasetError(
                 f"The training images must fit in 8 GB of memory at the training's scale; "
-                f"{len(records)} images do not. Give a smaller --size or --scale."
+                f"{len(records)} images do not. Give a smaller `size` or `scale`."
             )
         ready = again.samples
     return [ready[name] for name in parts.train], [ready[name] for name in parts.val]

@@ -41,8 +41,8 @@ def as_people(dataset: FileDataset, skeleton: Skeleton | None) -> PoseDataset:
     if skeleton is None:
         raise DatasetError(
             f"'{dataset.root}' holds silhouettes without keypoints ({dataset.reader}), so it must "
-            f"be said which keypoints people have: add --skeleton coco17, say. To learn "
-            f"silhouettes alone, take --task instance or semantic."
+            f"be said which keypoints people have: give `skeleton='coco17'`, say. To learn "
+            f"silhouettes alone, take the task instance or semantic."
         )
     chosen = _chosen(dataset)
 
@@ -84,13 +84,13 @@ def one_sided(samples: Iterable[Sample[Poses]]) -> str:
     annotations = [sample.annotation for sample in samples]
     if not any((poses.keypoints[..., 2] > 0).any() for poses in annotations):
         return (
-            "No image has keypoints, so the network learns silhouettes and centers only; "
-            "--task instance does this better, and a body model as --start keeps its keypoints."
+            "No image has keypoints, so the network learns silhouettes and centers only; the task "
+            "instance does this better, and a training from a body model keeps its keypoints."
         )
     if all(poses.segmentation is None for poses in annotations):
         return (
             "No image has silhouettes, so the network learns keypoints and centers only; "
-            "--task pose does this better, and a body model as --start keeps its silhouettes."
+            "the task pose does this better, and to start from a body model keeps its silhouettes."
         )
     return ""
 

@@ -59,6 +59,6 @@ def check_task(skeleton: Skeleton | None, task: str) -> None:
     """
     if skeleton is not None and task not in KEYPOINT_TASKS:
         raise InputError(
-            f"--skeleton is of the tasks {' and '.join(KEYPOINT_TASKS)}; got it with the task "
-            f"'{task}'. Leave it out, or add --task {KEYPOINT_TASKS[0]}."
+            f"`skeleton` is for the tasks {' and '.join(KEYPOINT_TASKS)}; got it with the task "
+            f"'{task}'. Leave it out, or give `task={KEYPOINT_TASKS[0]!r}`."
         )

@@ -86,7 +86,7 @@ def _check_count(count: int, shares: Mapping[Part, float]) -> None:
         raise DatasetError(
             f"A split into {parts} needs at least {1 + len(shares)} images; there "
             f"{'is' if count == 1 else 'are'} {count}. Add images with masks"
-            f"{', or keep no test part (--test 0)' if 'test' in shares else ''}."
+            f"{', or keep no test part (`test=0`)' if 'test' in shares else ''}."
         )
 
 

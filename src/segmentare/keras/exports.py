@@ -75,7 +75,7 @@ def litert_content(found: Restored, *, int8: bool = False) -> bytes:
             cause = (str(error).strip().splitlines() or ["unknown"])[0].rstrip(".")
             raise ModelError(
                 f"This network cannot be made into a LiteRT file: {cause}. "
-                "Use --to savedmodel instead."
+                "Use `to='savedmodel'` instead."
             ) from error
     return content
 

@@ -62,7 +62,7 @@ def build_network(
     if spec.encoder == "hf":
         raise ModelError(
             "Networks with a Hugging Face backbone exist in PyTorch only, but this one has the "
-            f"backbone {(spec.backbone or {}).get('source')!r}. Use --framework torch."
+            f"backbone {(spec.backbone or {}).get('source')!r}. Use `framework='torch'`."
         )
     if spec.network != "segnet" and spec.encoder not in encoders.ENCODERS:
         raise ModelError(

@@ -88,7 +88,7 @@ def plan_blocks(frame: Frame, task: Task[Any]) -> Plan:
         raise InputError(
             f"An image of {frame.image[0]:,} x {frame.image[1]:,} pixels is predicted in parts, "
             f"which only the tasks semantic and instance can; this model's is '{task.name}'. Cut "
-            "the image, or raise --large if there is memory enough for the whole."
+            "the image, or raise `large` if there is memory enough for the whole."
         )
     size, channels = frame.image, sum(head.channels for head in task.heads)
     factor = math.sqrt(math.prod(frame.image) / math.prod(frame.content))
@@ -111,7 +111,7 @@ def plan_blocks(frame: Frame, task: Task[Any]) -> Plan:
         raise InputError(
             f"An image of {size[0]:,} x {size[1]:,} pixels is predicted in parts, of which each "
             f"would take {memory / 1e9:.1f} GB with this model: it sees this one at "
-            f"{1 / factor:.3g} of its scale, and has {channels} maps. Train with --scale, or cut "
+            f"{1 / factor:.3g} of its scale, and has {channels} maps. Train with `scale`, or cut "
             "the image."
         )
     return Plan(

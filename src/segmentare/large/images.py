@@ -65,7 +65,7 @@ class LargeImages:
         """Write what an image shows, and return its line of `predictions.jsonl`.
 
         What is done is kept in the folder `.<stem>.parts` until all is. A job that was killed
-        goes on there if image, model and wishes are still the same.
+        goes on there if the image, the model and the options are still the same.
 
         Args:
             stem: Name of the results.
@@ -99,9 +99,9 @@ class LargeImages:
         wanted = [name for name in _WHOLE_ONLY if getattr(self.outputs, name)]
         if wanted:
             raise InputError(
-                f"--{wanted[0]} is for images that are predicted whole, and '{windows.name}' of "
+                f"`{wanted[0]}` is for images that are predicted whole, and '{windows.name}' of "
                 f"{windows.size[0]:,} x {windows.size[1]:,} pixels is not. Leave it out, or raise "
-                "--large if there is memory enough."
+                "`large` if there is memory enough."
             )
         part = windows.read((0, 1), (0, 1))
         self.predictor.preprocessing.check(part)

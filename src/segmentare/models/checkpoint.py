@@ -96,7 +96,7 @@ def load_description(folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"A model folder must hold {MODEL}; {str(folder)!r} "
             f"{'does not' if Path(folder).is_dir() else 'is no folder'}. "
-            "Give the folder that `segmentare train --out` made."
+            "Give the folder that `segmentare train` made."
         )
     try:
         description = json.loads(path.read_text(encoding="utf-8"))

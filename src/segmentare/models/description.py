@@ -175,6 +175,6 @@ def finite(maps: Maps) -> Maps:
     if not all(np.isfinite(values).all() for values in maps.values()):
         raise ModelError(
             "The network must answer with numbers; for this image it does not. "
-            "Its training diverged: train anew with a lower --learning-rate."
+            "Its training diverged: train it again with a lower learning rate."
         )
     return maps

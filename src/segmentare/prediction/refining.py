@@ -80,7 +80,7 @@ def look_again(predictor: Predictor[Any]) -> Refined:
     if getattr(predictor.task, "skeleton", None) is None:
         raise InputError(
             "A second look is at people with keypoints, which the task "
-            f"'{predictor.task.name}' does not find. Leave --refine out."
+            f"'{predictor.task.name}' does not find. Leave `refine` out."
         )
     return Refined(**vars(predictor))
 

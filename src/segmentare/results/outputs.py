@@ -124,18 +124,18 @@ class Outputs:
             InputError: It is.
         """
         if self.openpose is not None and self.openpose not in LAYOUTS:
-            raise InputError(f"--openpose must be 18 or 25 keypoints; got {self.openpose}.")
+            raise InputError(f"`openpose` must be 18 or 25 keypoints; got {self.openpose}.")
         if self.openpose is not None and task not in KEYPOINT_TASKS:
             raise InputError(
                 f"OpenPose's files hold keypoints, which the task '{task}' does not find. "
-                "Leave --openpose out."
+                "Leave `openpose` out."
             )
         check_task(self.skeleton, task)
         wanted = [name for name in ("probability", "cutout", "background") if getattr(self, name)]
         if wanted and task == "pose":
             raise InputError(
-                f"--{wanted[0]} needs silhouettes, which the task 'pose' does not find. Leave it "
-                "out, or use a model that was trained with --task body."
+                f"`{wanted[0]}` needs silhouettes, which the task 'pose' does not find. Leave it "
+                "out, or use a model that was trained for the task body."
             )
 
     def check_sources(self, *, images: bool, videos: bool) -> None:
@@ -146,15 +146,12 @@ class Outputs:
         """
         mine = [name for name in _OF_IMAGES if getattr(self, name)]
         if mine and not images:
-            raise InputError(
-                f"--{mine[0].replace('_', '-')} is for images, but there are only videos. "
-                "Leave it out."
-            )
+            raise InputError(f"`{mine[0]}` is for images, but there are only videos. Leave it out.")
         theirs = [name for name, usual in _OF_VIDEOS.items() if getattr(self.film, name) != usual]
         if theirs and not videos:
-            option = ("no-" if theirs[0] in {"track", "smooth"} else "") + theirs[0]
+            option = f"{theirs[0]}=False" if theirs[0] in {"track", "smooth"} else theirs[0]
             raise InputError(
-                f"--{option} is for videos and cameras, but there are only images. Leave it out."
+                f"`{option}` is for videos and cameras, but there are only images. Leave it out."
             )
 
 

@@ -33,7 +33,7 @@ class Engine:
     """A runtime: what it is, what it reads, how exactly it can compute.
 
     Attributes:
-        name: What `--engine` calls it.
+        name: What the option `engine` calls it.
         title: What people call it.
         package: That must be importable.
         extra: Of segmentare, that installs it.
@@ -162,7 +162,7 @@ def open_engine(engine: Engine, model: Model, settings: Settings) -> MapsFunctio
     if reason:
         raise ModelError(
             f"The engine {engine.name!r} cannot compute in {settings.precision} here: {reason}. "
-            "Give --precision float32."
+            "Give `precision='float32'`."
         )
     model.verify()
     maps_of: MapsFunction = engine.module.open_network(model, settings)
@@ -171,11 +171,11 @@ def open_engine(engine: Engine, model: Model, settings: Settings) -> MapsFunctio
 
 def _advice(model: Model, able: Sequence[str]) -> str:
     if able:
-        return f"Give --precision {' or '.join(able)}."
+        return f"Give `precision` {' or '.join(able)}."
     names = [engine.name for engine in ENGINES.values() if engine.computes(model)]
     if model.quantized:
-        return f"Of this quantized model only that is capable: --engine {' or '.join(names)}."
-    return f"Give --engine {' or '.join(names)}, or export the model to another format."
+        return f"Of this quantized model only that is capable: `engine` {' or '.join(names)}."
+    return f"Give `engine` {' or '.join(names)}, or export the model to another format."
 
 
 def padded(maps_of: MapsFunction, multiple: int) -> MapsFunction:

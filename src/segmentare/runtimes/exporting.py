@@ -149,7 +149,7 @@ def export(
     calibrating = options.calibrate if calibrated else 0
     examples = examples_from(model, options.data, options.reader, options.images, calibrating)
     if options.data is None:
-        display.warn("Compared on noise only; give --data for real images and for scores.")
+        display.warn("Compared on noise only; give `data` to compare on real images, with scores.")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
         folder = Path(temporary) / "export"
@@ -177,7 +177,7 @@ def _check_calibration(to: str, data: Path | None) -> None:
 
     check_quantizing(to)
     if data is None:
-        raise InputError("To quantize to int8, images are needed to calibrate on. Give --data.")
+        raise InputError("To quantize to int8, images are needed to calibrate on. Give `data`.")
 
 
 def _readers(to: str, *, int8: bool) -> list[Engine]:
@@ -231,8 +231,8 @@ def _refuse_mismatch(found: Sequence[Parity], most_lost: float) -> None:
         if complaint:
             raise ModelError(
                 f"What was exported must answer as the model does; computed by {parity.computed}, "
-                f"{complaint}. Nothing was kept; predict with --engine torch, or export to another "
-                "format."
+                f"{complaint}. Nothing was kept; predict with the engine torch, or export to "
+                "another format."
             )
 
 

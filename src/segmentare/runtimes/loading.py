@@ -123,8 +123,8 @@ def _agreed(model: Model, wanted: Wanted) -> Wanted:
     choose_framework(wanted.framework)
     if wanted.engine not in ("auto", wanted.framework):
         raise InputError(
-            f"An engine computes a model, or a framework does; got --engine {wanted.engine} and "
-            f"--framework {wanted.framework}. Give one of them."
+            f"An engine computes a model, or a framework does; got `engine` {wanted.engine} and "
+            f"`framework` {wanted.framework}. Give one of them."
         )
     engine = "torch" if wanted.framework == "torch" else "auto"
     if wanted.framework == "tensorflow" and model.format not in (RUN, "litert"):
@@ -169,7 +169,7 @@ def _able(model: Model, precision: str | None) -> list[tuple[Engine, str]]:
         known = sorted({name for engine in ENGINES.values() for name in engine.computes(model)})
         raise ModelError(
             f"No engine computes this model ({model.format}) in {precision}. "
-            f"Give --precision {' or '.join(known)}"
+            f"Give `precision` {' or '.join(known)}"
             + (", or make an int8 model with `segmentare export --int8`." * (precision == "int8"))
         )
     ways = " or ".join(f"pip install 'segmentare[{engine.extra}]'" for engine in possible)

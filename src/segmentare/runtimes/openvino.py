@@ -60,7 +60,7 @@ def open_network(model: Model, settings: Settings) -> MapsFunction:
     if used not in (rest, {"f32": "float32", "bf16": "bfloat16"}[rest]):
         raise ModelError(
             f"OpenVINO must compute in {rest}, but on this machine computes in {used}. "
-            "Give another --precision, or --engine torch."
+            "Give another `precision`, or `engine='torch'`."
         )
     ports = {head.name: compiled.output(head.name) for head in model.task.heads}
     own = threading.local()  # a request serves one thread at a time

@@ -17,7 +17,7 @@ from segmentare.models import imagenet
 from segmentare.models.architecture import LITE_FACTORS, NetworkSpec
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Task
-from segmentare.training.wishes import Wishes
+from segmentare.training.request import PlanRequest
 
 _FINE = 0.9  # masks that keep less than this Dice at the usual size are finer than it
 _SMALL = 14.0  # pixels: smaller objects run into their neighbors in maps of stride 2
@@ -34,7 +34,7 @@ def choose_preprocessing(
     affordable: float,
     task: Task[Any],
     objects: ObjectTraits | None,
-    wishes: Wishes,
+    request: PlanRequest,
     reasons: list[str],
     most: float = math.inf,
 ) -> Preprocessing:
@@ -45,15 +45,15 @@ def choose_preprocessing(
         affordable: What `affordable_area` returned.
         task: What is learned.
         objects: How large the objects are, where they are told apart.
-        wishes: What the user decided.
+        request: What the user decided.
         reasons: Receives a line per decision.
         most: Pixels per image beyond which the budget would end after too few steps.
     """
     aspect = usual_aspect(samples)
     own_area = float(np.median([s.image.shape[0] * s.image.shape[1] for s in samples]))
-    scale = wishes.scale
+    scale = request.scale
     area = float(_USUAL)
-    if wishes.size is None and scale is None:
+    if request.size is None and scale is None:
         kept = traits.detail_kept(samples, task.categories, _USUAL)
         if objects is not None and are_small(objects):
             scale = 1.0
@@ -74,16 +74,16 @@ def choose_preprocessing(
             # Half of what a larger budget can pay for goes into size, half into more images.
             usual = min(math.sqrt(_LEAST * affordable), _USUAL, 2.5 * own_area)
             area = min(max(wanted, usual), max(affordable, _USUAL))
-    if wishes.size is None and most < area:
+    if request.size is None and most < area:
         area = max(most, SMALLEST)
         reasons.append("Budget: it is short for this machine, so images are smaller than usual.")
-    size = wishes.size or size_of(area, 1.0 if scale else aspect)
+    size = request.size or size_of(area, 1.0 if scale else aspect)
     if scale is None:
         reasons.append(
             f"Size: whole images at {size[0]} x {size[1]} (own size: median "
             f"{math.sqrt(own_area * aspect):.0f} x {math.sqrt(own_area / aspect):.0f})."
         )
-    return _normalized(samples, size, scale, wishes.spec, reasons)
+    return _normalized(samples, size, scale, request.spec, reasons)
 
 
 def _normalized(

@@ -29,7 +29,7 @@ from segmentare.training.state import decay_at, load_state, misfit, save_state
 
 BEST = "best.safetensors"  #: the best weights so far, beside the state
 
-_DIVERGED = "{}; at step {} {}. Train with a lower --learning-rate, or with --precision float32."
+_DIVERGED = "{}; at step {} {}. Train with a lower `learning_rate`, or with `precision='float32'`."
 _SAVE_EVERY = 60.0  # seconds of work, at most a little more, that a killed run loses
 
 

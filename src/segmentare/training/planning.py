@@ -28,7 +28,7 @@ from segmentare.training.backend import Engine
 from segmentare.training.batches import Batches
 from segmentare.training.framing import affordable_area, are_small, choose_preprocessing
 from segmentare.training.plan import LossSettings, Plan, averaging
-from segmentare.training.wishes import Wishes
+from segmentare.training.request import PlanRequest
 
 LEAST_STEPS = 3  #: a budget for fewer is refused; trials on busy machines are often 5 times slow
 _ADVISED = 20  # steps of the budget that is advised instead
@@ -47,7 +47,7 @@ def make_plan(
     samples: Sequence[Sample[Any]],
     images: int,
     task: Task[Any],
-    wishes: Wishes,
+    request: PlanRequest,
     start: str = "",
     speed: float = USUAL_SPEED,
     spent: float = 0.0,
@@ -58,51 +58,51 @@ def make_plan(
         samples: Training images at their own size; a part of them is enough.
         images: How many training images there are in all.
         task: What is learned.
-        wishes: What the user decided.
+        request: What the user decided.
         start: Name of the starting weights, or "".
         speed: Pixels that this machine trains on in a second, as `Engine.speed` measures it.
         spent: Seconds of the budget that are gone already.
     """
     reasons: list[str] = []
-    budget = None if wishes.steps else wishes.budget
+    budget = None if request.steps else request.budget
     if budget:  # what is left is what counts, though never nothing
-        wishes = replace(wishes, budget=max(budget - spent, 0.1 * budget))
-    looks = _USED * (wishes.budget or 0) * speed if budget else math.inf  # pixels in all
-    if wishes.code and isinstance(task, PoseTask):
-        code: Any = wishes.code
+        request = replace(request, budget=max(budget - spent, 0.1 * budget))
+    looks = _USED * (request.budget or 0) * speed if budget else math.inf  # pixels in all
+    if request.code and isinstance(task, PoseTask):
+        code: Any = request.code
         task = replace(task, code=code)
     posed, radius = samples, traits.pose_radius(samples)
     samples = [traits.as_masks(sample) for sample in samples]
-    most = looks / (_FEW_STEPS * (wishes.batch or 8))
-    affordable = affordable_area(wishes.budget or 600.0, images, speed)
+    most = looks / (_FEW_STEPS * (request.batch or 8))
+    affordable = affordable_area(request.budget or 600.0, images, speed)
     if radius is not None:
-        wishes = posing.choose(samples, images, wishes, speed, reasons)
+        request = posing.choose(samples, images, request, speed, reasons)
     counted = radius is None and any(head.kind == "vectors" for head in task.heads)
     objects = traits.object_traits(samples) if counted else None
-    preprocessing = choose_preprocessing(samples, affordable, task, objects, wishes, reasons, most)
-    task = _fitted(task, samples, objects, preprocessing, wishes, reasons)
+    preprocessing = choose_preprocessing(samples, affordable, task, objects, request, reasons, most)
+    task = _fitted(task, samples, objects, preprocessing, request, reasons)
     if radius is not None:
         task = posing.fitted(task, posed, preprocessing, reasons)
     share = traits.common_uprightness(samples) if radius is None else traits.pose_uprightness(posed)
     augmentation = _augmentation(share, preprocessing, reasons)
     if radius is not None:
-        augmentation = posing.augmented(augmentation, images, wishes, speed)
-    spec = replace(wishes.spec, channels=preprocessing.channels)
+        augmentation = posing.augmented(augmentation, images, request, speed)
+    spec = replace(request.spec, channels=preprocessing.channels)
     if spec.network == "unet":
         spec = replace(spec, stride=max(spec.stride, task.stride))
     if preprocessing.scale is not None and spec.encoder in {"resnet", *LITE_FACTORS}:
         spec = replace(spec, detail=_DETAIL_CHANNELS)
         small = objects is not None and are_small(objects)
-        if small and spec.encoder == "resnet" and wishes.width is None:
+        if small and spec.encoder == "resnet" and request.width is None:
             spec = replace(spec, width=_SMALL_WIDTH)
             reasons.append(
                 "Network: half as wide as usual; small objects need few channels, and twice the "
                 "steps fit into the time."
             )
     steps = looks / (8 * math.prod(preprocessing.size))
-    batch = wishes.batch or _smaller_batch(8, steps, reasons)
+    batch = request.batch or _smaller_batch(8, steps, reasons)
     few = steps * 8 / batch < _FEW_STEPS and spec.encoder not in LITE_FACTORS
-    if few and wishes.width is None and start in ("", "none"):
+    if few and request.width is None and start in ("", "none"):
         spec = replace(spec, width=0.5 * spec.width)
         reasons.append("Network: half as wide as usual, as the budget is short for this machine.")
     rules = _encoder_rules(spec)
@@ -111,19 +111,19 @@ def make_plan(
         spec=spec,
         preprocessing=preprocessing,
         augmentation=augmentation,
-        loss=_loss(samples, task.categories, wishes, reasons),
+        loss=_loss(samples, task.categories, request, reasons),
         batch=batch,
-        steps=wishes.steps or 0,
+        steps=request.steps or 0,
         budget=budget,
-        learning_rate=wishes.learning_rate or rules.learning_rate,
+        learning_rate=request.learning_rate or rules.learning_rate,
         encoder_rate=rules.encoder_rate,
         weight_decay=0.02,
         warm_up=0.05,
         ema=0.98,
         validations=10,
-        precision=wishes.precision or "float32",
+        precision=request.precision or "float32",
         channels_last=True,
-        seed=wishes.seed,
+        seed=request.seed,
         start=start,
         frozen_levels=rules.frozen_levels,
         fixed_statistics=rules.fixed_statistics,
@@ -156,7 +156,7 @@ def _fitted(
     samples: Sequence[Sample[Any]],
     objects: ObjectTraits | None,
     preprocessing: Preprocessing,
-    wishes: Wishes,
+    request: PlanRequest,
     reasons: list[str],
 ) -> Task[Any]:
     """Return the task with the code and the unit of length that suit the objects."""
@@ -172,9 +172,9 @@ def _fitted(
     )
     if isinstance(task, InstanceTask):
         crowded = objects.crowding > _CROWDED and preprocessing.scale is not None
-        code: Any = wishes.code or ("flow" if crowded else "center")
+        code: Any = request.code or ("flow" if crowded else "center")
         task = replace(task, code=code)
-        said += f"; written down as {task.code}{' (as asked)' if wishes.code else ''}"
+        said += f"; written down as {task.code}{' (as asked)' if request.code else ''}"
     reasons.append(f"{said}.")
     return task
 
@@ -198,7 +198,7 @@ def _augmentation(share: float, preprocessing: Preprocessing, reasons: list[str]
 def _loss(
     samples: Sequence[Sample[Any]],
     categories: tuple[Category, ...],
-    wishes: Wishes,
+    request: PlanRequest,
     reasons: list[str],
 ) -> LossSettings:
     counts = np.zeros(256)
@@ -206,17 +206,17 @@ def _loss(
         counts += np.bincount(sample.annotation.category.ravel(), minlength=256)
     shares = counts[: len(categories)] / max(counts[: len(categories)].sum(), 1)
     rarest = min((s for s in shares if s > 0), default=1.0)
-    balance = wishes.balance if wishes.balance is not None else False
+    balance = request.balance if request.balance is not None else False
     weights = None
     if balance:
         raw = np.sqrt(np.median(shares[shares > 0]) / np.maximum(shares, 1e-6))
         weights = tuple(round(float(w), 3) for w in np.clip(raw, 0.3, 5.0))
     reasons.append(
-        f"Loss: cross-entropy + Dice{'' if not wishes.focal else f', focal {wishes.focal:g}'}"
+        f"Loss: cross-entropy + Dice{'' if not request.focal else f', focal {request.focal:g}'}"
         f"{', categories weighted' if weights else ''} "
         f"(the rarest category holds {100 * rarest:.1f} % of the pixels)."
     )
-    return LossSettings(focal=wishes.focal, category_weights=weights)
+    return LossSettings(focal=request.focal, category_weights=weights)
 
 
 def _smaller_batch(batch: int, steps: float, reasons: list[str]) -> int:
@@ -240,7 +240,7 @@ def time_plan(
     batches: Batches,
     engine: Engine,
     spent: float,
-    wishes: Wishes | None = None,
+    request: PlanRequest | None = None,
     now: Callable[[], float] = time.perf_counter,
 ) -> Plan:
     """Time a few steps in each precision that this machine supports, and set steps and the rest.
@@ -250,22 +250,22 @@ def time_plan(
         batches: The real ones, so that the time of the data counts too.
         engine: Times its steps; its network is not changed.
         spent: Seconds of the budget that are gone already.
-        wishes: A precision and a batch that the user insists on.
+        request: A precision and a batch that the user insists on.
         now: The clock, in seconds.
 
     Raises:
         BudgetError: The budget is too short for `LEAST_STEPS` steps of the smallest batch.
     """
-    wishes, reasons = wishes or Wishes(), list(plan.reasons)
+    request, reasons = request or PlanRequest(), list(plan.reasons)
     began = now()
-    timed = _time_steps(plan, batches, engine, wishes.precision, now)
+    timed = _time_steps(plan, batches, engine, request.precision, now)
     precision = min(timed, key=lambda name: timed[name])
     seconds, spent = timed[precision], spent + now() - began
     steps, batch = plan.steps, plan.batch
     reasons.append(trials.say_times(timed, precision, plan.batch, engine.device()))
     if plan.budget is not None:
         time_left = plan.budget * _USED - spent
-        if wishes.batch is None:
+        if request.batch is None:
             batch = _smaller_batch(batch, time_left / seconds, reasons)
             seconds *= batch / plan.batch
         if time_left < LEAST_STEPS * seconds:  # a second look, for first steps may be slow

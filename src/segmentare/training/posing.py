@@ -21,7 +21,7 @@ from segmentare.models.architecture import RESNET_CHANNELS, NetworkSpec
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import Task
 from segmentare.training.framing import size_of, usual_aspect
-from segmentare.training.wishes import Wishes
+from segmentare.training.request import PlanRequest
 
 RATE = 6e-3  #: learning rate from random weights; those that ship start others at 2e-3
 RESNET = NetworkSpec(encoder="resnet", decoder_channels=RESNET_CHANNELS)  #: may become narrower
@@ -39,33 +39,37 @@ _TURNED = 30.0  # degrees, where it is not
 
 
 def choose(
-    samples: Sequence[Sample[Any]], images: int, wishes: Wishes, speed: float, reasons: list[str]
-) -> Wishes:
-    """Return the wishes with a network, a rate and a size, where the user named none.
+    samples: Sequence[Sample[Any]],
+    images: int,
+    request: PlanRequest,
+    speed: float,
+    reasons: list[str],
+) -> PlanRequest:
+    """Return the request with a network, a rate and a size, where the user named none.
 
     Args:
         samples: Training images at their own size; a part of them is enough.
         images: How many training images there are in all.
-        wishes: What the user decided.
+        request: What the user decided.
         speed: Pixels a second that this machine trains the user's network on.
         reasons: Receives a line.
     """
-    looks = _looks(wishes, images, speed)
-    area, spec = (wishes.budget or 600.0) * speed / looks, wishes.spec
-    if wishes.width is None and spec == RESNET:
+    looks = _looks(request, images, speed)
+    area, spec = (request.budget or 600.0) * speed / looks, request.spec
+    if request.width is None and spec == RESNET:
         width, factor = next((s for s in _SPEEDS if area * s[1] >= _ENOUGH), _SPEEDS[-1])
         area *= factor
         if width < 1:
             spec = replace(spec, width=width, decoder_channels=DECODER)
-            wishes = replace(wishes, learning_rate=wishes.learning_rate or RATE)
+            request = replace(request, learning_rate=request.learning_rate or RATE)
             reasons.append(
                 f"Network: {width:g} times as wide as usual, to see about {looks:,} images."
             )
-    if wishes.size is not None or wishes.scale is not None:
-        return replace(wishes, spec=spec)
+    if request.size is not None or request.scale is not None:
+        return replace(request, spec=spec)
     own = float(np.median([math.prod(sample.image.shape[:2]) for sample in samples]))
     area = min(max(area, _LEAST), max(own, _ENOUGH))
-    return replace(wishes, spec=spec, size=size_of(area, usual_aspect(samples)))
+    return replace(request, spec=spec, size=size_of(area, usual_aspect(samples)))
 
 
 def fitted(
@@ -92,20 +96,20 @@ def fitted(
 
 
 def augmented(
-    augmentation: Augmentation, images: int, wishes: Wishes, speed: float
+    augmentation: Augmentation, images: int, request: PlanRequest, speed: float
 ) -> Augmentation:
     """Return an augmentation that suits how often each image is seen.
 
     Where that is seldom, people of all sizes take longer to learn than they are worth; where it is
     often, changes are what keeps a network from learning few images by heart.
     """
-    if _looks(wishes, images, speed) < _MANY_ROUNDS * images:
+    if _looks(request, images, speed) < _MANY_ROUNDS * images:
         return replace(augmentation, scale=_SCALE)
     return replace(augmentation, rotation=max(augmentation.rotation, _TURNED))
 
 
-def _looks(wishes: Wishes, images: int, speed: float) -> int:
+def _looks(request: PlanRequest, images: int, speed: float) -> int:
     """Return how many images a training sees."""
-    work = (wishes.budget or 600.0) * speed
+    work = (request.budget or 600.0) * speed
     wanted = _WANTED * math.pow(work / _USUAL_WORK, _GROWTH)
     return max(round(wanted), _ROUNDS * images)

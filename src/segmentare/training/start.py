@@ -36,7 +36,7 @@ def started(fresh: Arrays, spec: NetworkSpec, start: str) -> tuple[Arrays, str, 
     if not used:
         raise ModelError(
             f"Starting weights must be of the same network; nothing in {start!r} fits. "
-            "Give the --network, --encoder and --width it was trained with."
+            "Give the `network`, `encoder` and `width` it was trained with."
         )
     return arrays, start, f"Start: {used} arrays of the model {Path(start).name!r}."
 

@@ -264,7 +264,7 @@ def _skeleton(file: CocoFile, category: Entry, numbers: int, hint: Skeleton | No
             raise DatasetError(
                 f"The category '{category['name']}' in '{file.path.name}' must name its "
                 f"{numbers / 3:.4g} keypoints in 'keypoints'; it names none. Add them, or give "
-                f"a skeleton of so many keypoints{other}: --skeleton FILE.toml."
+                f"a `skeleton` of so many keypoints{other}, such as a TOML file."
             )
         return SKELETONS[_BY_COUNT[numbers // 3]]
     limbs = [tuple(limb) for limb in category.get("skeleton") or () if len(limb) == 2]

@@ -25,7 +25,7 @@ class Exporter:
     """A format and who writes it.
 
     Attributes:
-        name: What `--to` calls it.
+        name: What the option `to` calls it.
         title: What people call it.
         module: Holds `write`.
         needs: Packages that must be importable.

@@ -82,5 +82,5 @@ def unwritable(what: str, error: Exception) -> ModelError:
     cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return ModelError(
         f"This network cannot be made into {what}: {cause.rstrip('.')}. "
-        "Train another --encoder, such as lite0, or predict with --engine torch."
+        "Train another encoder, such as lite0, or predict with the engine torch."
     )

@@ -37,7 +37,9 @@ def check_quantizing(to: str) -> None:
         MissingPackageError: NNCF is not installed.
     """
     if to != FORMAT:
-        raise InputError(f"Only --to {FORMAT} or litert can be quantized to int8; got --to {to}.")
+        raise InputError(
+            f"Only the formats {FORMAT} and litert can be quantized to int8; got {to}."
+        )
     if importlib.util.find_spec("nncf") is None:
         raise MissingPackageError(
             "To quantize to int8, nncf must be installed. Run: pip install 'segmentare[export]'"

@@ -1,4 +1,4 @@
-"""What a user asks of a training, before anything is known of the data."""
+"""What a user fixes of a training's plan, before anything is known of the data."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 from segmentare.annotations.geometry import Size
 from segmentare.errors import InputError
-from segmentare.models.architecture import (
-    NetworkSpec,
-)
+from segmentare.models.architecture import NetworkSpec
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What a user asked for; `None` leaves the choice to the plan.
+class PlanRequest:
+    """What a user fixes of a plan; `None` leaves the choice to the planner.
 
     Attributes:
         budget: Seconds for the whole training.
@@ -54,4 +52,4 @@ class Wishes:
             good = value is None or (value >= least[name] if name in least else value > 0)
             if not good or (value is not None and math.isinf(value)):
                 what = f"at least {least[name]}" if name in least else "a number above 0"
-                raise InputError(f"--{name.replace('_', '-')} must be {what}; got {value}.")
+                raise InputError(f"`{name}` must be {what}; got {value}.")
