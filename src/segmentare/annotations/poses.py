@@ -13,8 +13,11 @@ from segmentare.annotations import geometry
 from segmentare.annotations.geometry import Affine, Size
 from segmentare.annotations.segmentation import UNLABELED, Segmentation
 from segmentare.errors import InputError
+from segmentare.json_values import entry, listed, number, table, text, whole
 
 Keypoints = NDArray[np.float32]  #: (N, K, 3): x, y, and visibility (truth) or score (prediction)
+
+MAX_KEYPOINTS = 1000  #: of a skeleton
 
 NOT_LABELED, HIDDEN, VISIBLE = 0, 1, 2  #: visibility of a keypoint in a truth
 
@@ -42,6 +45,11 @@ class Skeleton:
 
     def __post_init__(self) -> None:
         count = len(self.keypoints)
+        if count > MAX_KEYPOINTS:
+            raise InputError(
+                f"A skeleton must have at most {MAX_KEYPOINTS} keypoints; '{self.name}' has "
+                f"{count}."
+            )
         for field in ("swaps", "sigmas", "colors"):
             if len(getattr(self, field)) != count:
                 raise InputError(
@@ -75,15 +83,29 @@ class Skeleton:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` wrote."""
-        colors = [(int(r), int(g), int(b)) for r, g, b in data["colors"]]
+        """Read what `to_dict` wrote.
+
+        Raises:
+            ValueError: A value is missing, of another type or out of range.
+        """
+        data = table(data, "skeleton")
+        given = {
+            name: listed(entry(data, name), name, 4 * MAX_KEYPOINTS, int(name != "limbs"))
+            for name in ("keypoints", "swaps", "limbs", "sigmas", "colors")
+        }
+        last = len(given["keypoints"]) - 1
+        pairs = [listed(limb, "limbs", 2, 2) for limb in given["limbs"]]
+        colors = [listed(color, "colors", 3, 3) for color in given["colors"]]
         return cls(
-            str(data["name"]),
-            tuple(str(name) for name in data["keypoints"]),
-            tuple(int(index) for index in data["swaps"]),
-            tuple((int(a), int(b)) for a, b in data["limbs"]),
-            tuple(float(sigma) for sigma in data["sigmas"]),
-            tuple(colors),
+            text(entry(data, "name"), "name"),
+            tuple(text(name, "keypoints") for name in given["keypoints"]),
+            tuple(whole(index, "swaps", 0, last) for index in given["swaps"]),
+            tuple((whole(a, "limbs", 0, last), whole(b, "limbs", 0, last)) for a, b in pairs),
+            tuple(number(sigma, "sigmas", 1e-6, 1e3) for sigma in given["sigmas"]),
+            tuple(
+                (whole(r, "colors", 0, 255), whole(g, "colors", 0, 255), whole(b, "colors", 0, 255))
+                for r, g, b in colors
+            ),
         )
 
 
@@ -174,10 +196,10 @@ class Poses:
         if self.segmentation is not None:
             return self.segmentation
         instance = np.zeros(self.size, np.int32)
-        for number, box in enumerate(self.boxes, start=1):
+        for i, box in enumerate(self.boxes):
             left, top, right, bottom = np.rint(box).astype(int).clip(0)
-            if not self.crowd[number - 1]:
-                instance[top : bottom + 1, left : right + 1] = number
+            if not self.crowd[i]:
+                instance[top : bottom + 1, left : right + 1] = i + 1
         category = (instance > 0).astype(np.uint8)
         if self.unknown is not None:
             category[self.unknown & (instance == 0)] = UNLABELED

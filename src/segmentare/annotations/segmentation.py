@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from segmentare.annotations import geometry
 from segmentare.annotations.geometry import Affine, Image, Size
 from segmentare.errors import InputError
+from segmentare.json_values import entry, flag, listed, table, text, whole
 
 UNLABELED = 255  #: category of the pixels that nobody annotated; neither trained on nor scored
 
@@ -49,13 +50,19 @@ class Category:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` wrote."""
-        red, green, blue = (int(value) for value in data["color"])
+        """Read what `to_dict` wrote.
+
+        Raises:
+            ValueError: A value is missing, of another type or out of range.
+        """
+        data = table(data, "category")
+        color = listed(entry(data, "color"), "color", 3, 3)
+        red, green, blue = (whole(value, "color", 0, 255) for value in color)
         return cls(
-            str(data["name"]),
+            text(entry(data, "name"), "name"),
             (red, green, blue),
-            bool(data.get("thing", False)),
-            bool(data.get("background", False)),
+            flag(data.get("thing", False), "thing"),
+            flag(data.get("background", False), "background"),
         )
 
 

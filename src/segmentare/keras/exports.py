@@ -33,7 +33,7 @@ def write_savedmodel(found: Restored, folder: Path) -> tuple[str, ...]:
     served = Served(found.network, found.task, found.preprocessing)
     tf.saved_model.save(served, str(folder), served.signatures())
     written = (path for path in folder.rglob("*") if path.is_file())
-    names = sorted(str(path.relative_to(folder)) for path in written)
+    names = sorted(path.relative_to(folder).as_posix() for path in written)
     return tuple(sorted(names, key=lambda name: name != "saved_model.pb"))
 
 

@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from segmentare.errors import InputError, ModelError
+from segmentare.errors import InputError
 from segmentare.keras.layers import Tensor
 from segmentare.keras.network import Network, activate, build_network
-from segmentare.keras.weights import from_arrays
-from segmentare.models.architecture import NetworkSpec
-from segmentare.models.checkpoint import load_model
-from segmentare.models.description import finite
+from segmentare.keras.weights import from_arrays, shapes
+from segmentare.models.checkpoint import check_shapes, load_model
+from segmentare.models.description import finite, read_model
 from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.preprocessing import Preprocessing
-from segmentare.tasks import task_from_dict
 from segmentare.tasks.base import Head, Maps, Task
 
 MapsFunction = Callable[[NDArray[np.float32]], Maps]
@@ -56,19 +55,14 @@ def restore(folder: str | Path, *, folded: bool = True) -> Restored:
         ModelError: The folder is missing, damaged, foreign or of a newer version, or its network
             exists in PyTorch only.
     """
-    description, arrays = load_model(Path(folder))
-    try:
-        task = task_from_dict(description["task"])
-        spec = NetworkSpec.from_dict(description["network"])
-        preprocessing = Preprocessing.from_dict(description["preprocessing"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"model.json in {str(folder)!r} must describe task, network and preprocessing; "
-            f"{error} is missing or wrong. Copy the folder again, or train anew."
-        ) from error
-    network = build_network(spec, task.heads, folded=folded)
+    model = read_model(folder)
+    description, arrays = load_model(model.folder)
+    with keras.StatelessScope(initialize_variables=False):  # which takes no memory for weights
+        blueprint = build_network(model.spec, model.task.heads, folded=folded)
+    check_shapes(shapes(blueprint), arrays)
+    network = build_network(model.spec, model.task.heads, folded=folded)
     from_arrays(network, arrays)
-    return Restored(network, task, preprocessing, description)
+    return Restored(network, model.task, model.preprocessing, description)
 
 
 def load(folder: str | Path, *, flips: bool = False, device: str = "auto") -> Predictor[Any]:

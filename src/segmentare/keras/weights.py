@@ -13,10 +13,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.errors import ModelError
 from segmentare.keras.layers import BatchNorm, Depthwise
 from segmentare.keras.network import Network
-from segmentare.models.checkpoint import Arrays
+from segmentare.models.checkpoint import Arrays, check_shapes
 
 _NORM = {
     "weight": "gamma",
@@ -38,7 +37,7 @@ def from_arrays(network: Network, arrays: Arrays) -> None:
     Raises:
         ModelError: A name or a shape does not fit.
     """
-    _check(_shapes(network), arrays)
+    check_shapes(shapes(network), arrays)
     if network.folded:
         arrays = fold(network, arrays)
     for name, variable in variables(network):
@@ -78,39 +77,21 @@ def fold(network: Network, arrays: Arrays) -> Arrays:
     return folded
 
 
-def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
+def shapes(network: Network) -> dict[str, tuple[int, ...]]:
     """Return the shape of every array that a model folder must hold for this network."""
-    shapes: dict[str, tuple[int, ...]] = {}
+    found: dict[str, tuple[int, ...]] = {}
     for layer in network.layers:
         if not isinstance(layer, keras.layers.Conv2D | Depthwise):
             continue
         height, width, inputs, outputs = layer.kernel.shape
-        shapes[f"{layer.name}.weight"] = (outputs, inputs, height, width)
+        found[f"{layer.name}.weight"] = (outputs, inputs, height, width)
         if layer.name not in network.norms:
-            shapes[f"{layer.name}.bias"] = (outputs,)
+            found[f"{layer.name}.bias"] = (outputs,)
             continue
         norm = network.norms[layer.name]
-        shapes |= {f"{norm}.{name}": (outputs,) for name in _NORM}
-        shapes[f"{norm}.num_batches_tracked"] = ()
-    return shapes
-
-
-def _check(shapes: dict[str, tuple[int, ...]], arrays: Arrays) -> None:
-    missing, foreign = sorted(shapes.keys() - arrays), sorted(arrays.keys() - shapes)
-    wrong = [name for name in shapes if name in arrays and arrays[name].shape != shapes[name]]
-    if missing:
-        problem = f"{missing[0]!r} is missing from them (one of {len(missing)})."
-    elif foreign:
-        problem = f"{foreign[0]!r} is not part of it (one of {len(foreign)})."
-    elif wrong:
-        found, needed = arrays[wrong[0]].shape, shapes[wrong[0]]
-        problem = f"{wrong[0]!r} has the shape {found} instead of {needed}."
-    else:
-        return
-    raise ModelError(
-        f"The weights must fit the network of model.json; {problem} "
-        "The two files come from different models: copy the folder again."
-    )
+        found |= {f"{norm}.{name}": (outputs,) for name in _NORM}
+        found[f"{norm}.num_batches_tracked"] = ()
+    return found
 
 
 def _layer(name: str) -> str:

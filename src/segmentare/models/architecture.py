@@ -8,11 +8,23 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from segmentare.errors import ModelError
+from segmentare.json_values import entry, listed, number, table, text, whole
 
 #: Encoders that a `network` may have, the default first.
 NETWORKS: dict[str, tuple[str, ...]] = {
     "unet": ("lite0", "lite1", "lite2", "resnet", "plain", "vgg", "hf"),
     "segnet": ("vgg",),
+}
+
+MAX_WIDTH = 16.0  #: of an encoder; its coarsest level has 8,192 channels then
+
+# Least and most of the whole numbers that describe a network, far beyond any that trains.
+_LIMITS = {
+    "channels": (1, 4096),
+    "depth": (1, 32),
+    "blocks": (1, 64),
+    "detail": (0, 4096),
+    "stride": (1, 4),
 }
 
 HEATMAP_PRIOR = 0.1  #: what an untrained heatmap says everywhere; peaks are rare
@@ -96,7 +108,8 @@ class NetworkSpec:
         """Read what `to_dict` wrote.
 
         Raises:
-            ModelError: If a field is unknown, which a newer version may have written.
+            ModelError: If a field is unknown, which a newer version may have written, or its value
+                is none that a network can have.
         """
         unknown = sorted(set(data) - {field.name for field in fields(cls)})
         if unknown:
@@ -104,10 +117,55 @@ class NetworkSpec:
                 f"A network is described by {[field.name for field in fields(cls)]}, but this one "
                 f"also has {unknown}. Read it with the version of segmentare that wrote it."
             )
-        values = dict(data)
-        if "decoder_channels" in values:
-            values["decoder_channels"] = tuple(values["decoder_channels"])
-        return cls(**values)
+        try:
+            spec = cls(**_checked(data))
+        except ValueError as error:
+            raise ModelError(f"A network cannot be built of its description; {error}.") from error
+        check_spec(spec)
+        return spec
+
+
+def _checked(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a network, their types and ranges checked.
+
+    Raises:
+        ValueError: A value is wrong.
+    """
+    values = dict(data)
+    for name in {"network", "encoder"} & set(data):
+        values[name] = text(data[name], name)
+    for name in set(_LIMITS) & set(data):
+        values[name] = whole(data[name], name, *_LIMITS[name])
+    if "width" in data:
+        values["width"] = number(data["width"], "width", 0.001, MAX_WIDTH)
+    if "decoder_channels" in data:
+        given = listed(data["decoder_channels"], "decoder_channels", 16)
+        values["decoder_channels"] = tuple(whole(n, "decoder_channels", 1, 4096) for n in given)
+    if data.get("backbone") is not None:
+        values["backbone"] = _checked_backbone(table(data["backbone"], "backbone"))
+    return values
+
+
+def _checked_backbone(backbone: dict[str, Any]) -> dict[str, Any]:
+    for stride in listed(entry(backbone, "strides"), "strides", 12, 1):
+        whole(stride, "strides", 1, 1024)
+    whole(entry(backbone, "patch"), "patch", 0, 256)
+    text(backbone.get("source", ""), "source")
+    _check_config(table(entry(backbone, "config"), "config"))
+    return backbone
+
+
+def _check_config(value: Any, name: str = "config") -> None:  # noqa: ANN401  any JSON value
+    """Refuse numbers of layers and channels that no published network has."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_config(inner, key)
+    elif isinstance(value, list):
+        for inner in listed(value, name, 4096):
+            _check_config(inner, name)
+    elif type(value) is int:
+        layers = name == "depths" or (name.startswith("num_") and name.endswith("layers"))
+        whole(value, name, -(2**31), 256 if layers else 2**20)
 
 
 #: Rows of the list: a name for the eye and what it stands for.
@@ -153,10 +211,11 @@ def check_spec(spec: NetworkSpec) -> None:
         )
     if spec.network == "segnet" and spec.stride != 1:
         raise ModelError(f"A segnet has stride 1, but {spec.stride} was asked for. Use a unet.")
-    if spec.channels < 1 or spec.width <= 0 or spec.blocks < 1:
+    if spec.channels < 1 or not 0 < spec.width <= MAX_WIDTH or spec.blocks < 1:
         raise ModelError(
-            "A network needs channels of at least 1, a width above 0 and blocks of at least 1, but "
-            f"has channels {spec.channels}, width {spec.width}, blocks {spec.blocks}."
+            f"A network needs channels of at least 1, a width above 0 and up to {MAX_WIDTH:g}, and "
+            f"blocks of at least 1, but has channels {spec.channels}, width {spec.width}, blocks "
+            f"{spec.blocks}."
         )
     lite = dict.fromkeys(LITE_FACTORS, 5)
     deepest = {"plain": 8, "vgg": 5, "resnet": 6, **lite}.get(spec.encoder)
@@ -181,8 +240,8 @@ def lite_levels(spec: NetworkSpec) -> list[list[Stage]]:
     """
     width, depth = LITE_FACTORS[spec.encoder]
     levels: list[list[Stage]] = [[]]
-    for number, stage in enumerate(LITE_STAGES):
-        inner = 0 < number < len(LITE_STAGES) - 1
+    for place, stage in enumerate(LITE_STAGES):
+        inner = 0 < place < len(LITE_STAGES) - 1
         if stage.stride > 1:
             levels.append([])
         levels[-1].append(

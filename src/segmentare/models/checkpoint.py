@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from segmentare.atomic import write_bytes, write_json
 from segmentare.errors import ModelError
+from segmentare.json_values import shown
 
 FORMAT = 1  #: raised whenever an older version could misread a newer folder
 MODEL = "model.json"
@@ -63,11 +64,41 @@ def load_model(folder: Path) -> tuple[dict[str, Any], Arrays]:
     path = weights_file(folder)
     try:
         return description, load(path.read_bytes())
-    except (SafetensorError, ValueError, KeyError) as error:
+    except (SafetensorError, ValueError, LookupError, TypeError, ImportError) as error:
         raise ModelError(
             f"{str(path)!r} must be a safetensors file; it is damaged ({error}). "
             "Copy the model folder again, or train anew."
         ) from error
+
+
+def check_shapes(needed: Mapping[str, tuple[int, ...]], arrays: Arrays) -> None:
+    """Stop unless weights are those of a network.
+
+    Args:
+        needed: Shape of every array of the network, by name.
+        arrays: What the weights file holds.
+
+    Raises:
+        ModelError: An array is missing, has another shape, is not of numbers, or is one too many.
+    """
+    missing, foreign = sorted(needed.keys() - arrays), sorted(arrays.keys() - needed)
+    wrong = [name for name in needed if name in arrays and arrays[name].shape != needed[name]]
+    strange = [name for name, array in arrays.items() if array.dtype.kind not in "fiu"]
+    if missing:
+        problem = f"{missing[0]!r} is missing from them (one of {len(missing)})."
+    elif foreign:
+        problem = f"{foreign[0]!r} is not part of it (one of {len(foreign)})."
+    elif wrong:
+        shape = arrays[wrong[0]].shape
+        problem = f"{wrong[0]!r} has the shape {shape} instead of {needed[wrong[0]]}."
+    elif strange:
+        problem = f"{strange[0]!r} holds {arrays[strange[0]].dtype} instead of numbers."
+    else:
+        return
+    raise ModelError(
+        f"The weights must fit the network of {MODEL}; {problem} "
+        "The two files come from different models: copy the folder again."
+    )
 
 
 def weights_file(folder: Path) -> Path:
@@ -100,14 +131,14 @@ def load_description(folder: Path) -> dict[str, Any]:
         )
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{str(path)!r} must be JSON; it is damaged ({error}).") from error
     if not isinstance(description, dict) or "task" not in description:
         raise ModelError(f"{str(path)!r} is JSON, but does not describe a segmentare model.")
     found = description.get("format")
-    if found != FORMAT:
+    if found != FORMAT or isinstance(found, bool):
         raise ModelError(
-            f"{str(path)!r} has the format {found!r}; this version reads format {FORMAT}. "
+            f"{str(path)!r} has the format {shown(found)}; this version reads format {FORMAT}. "
             "Install the version of segmentare that wrote it, or a newer one."
         )
     return description

@@ -11,12 +11,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 import numpy as np
 
 from segmentare.errors import InputError, ModelError
+from segmentare.json_values import entry, flag, shown, table, text, whole
+from segmentare.models.architecture import NetworkSpec
 from segmentare.models.checkpoint import MODEL, WEIGHTS, load_description, weights_file
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import task_from_dict
@@ -54,17 +56,34 @@ class Exported:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` wrote."""
-        files = {str(name): str(content) for name, content in data["files"].items()}
-        if not files or any(".." in Path(n).parts or Path(n).is_absolute() for n in files):
-            raise InputError(f"files must be names of files in its folder, not {sorted(files)}")
+        """Read what `to_dict` wrote.
+
+        Raises:
+            InputError: A value is missing, of another type or out of range.
+        """
+        data = table(data, EXPORT)
+        given = table(entry(data, "files"), "files")
+        files = {text(name, "files"): text(content, "files") for name, content in given.items()}
+        if not files or not all(_within(name) for name in files):
+            raise InputError(f"'files' must be names of files in its folder, not {shown(given)}")
+        precision = text(entry(data, "precision"), "precision")
+        precision = _OLD_NAMES.get(precision, precision)
+        if precision not in ("float32", "int8"):
+            raise InputError(f"'precision' must be float32 or int8; it is {shown(precision)}")
         return cls(
-            str(data["format"]),
-            _OLD_NAMES.get(str(data["precision"]), str(data["precision"])),
+            text(entry(data, "format"), "format"),
+            precision,
             files,
-            int(data["multiple"]),
-            bool(data.get("flips", False)),
+            whole(entry(data, "multiple"), "multiple", 1, 4096),
+            flag(data.get("flips", False), "flips"),
         )
+
+
+def _within(name: str) -> bool:
+    """Tell whether a name is one of a file in the folder that it stands in."""
+    path = PurePosixPath(name)
+    plain = bool(path.parts) and ".." not in path.parts and not path.is_absolute()
+    return plain and not any(strange in name for strange in ("\\", ":", "\0"))
 
 
 @dataclass(frozen=True)
@@ -76,6 +95,7 @@ class Model:
         description: All of `model.json`.
         task: What the maps mean, with its thresholds and categories.
         preprocessing: How images become input.
+        spec: What the network is made of.
         exported: `None` for what a training left.
     """
 
@@ -83,6 +103,7 @@ class Model:
     description: Mapping[str, Any]
     task: Task[Any]
     preprocessing: Preprocessing
+    spec: NetworkSpec
     exported: Exported | None
 
     @property
@@ -138,16 +159,18 @@ def read_model(folder: str | Path) -> Model:
     folder = Path(folder)
     description = load_description(folder)
     try:
-        task = task_from_dict(description["task"])
-        preprocessing = Preprocessing.from_dict(description["preprocessing"])
+        task = task_from_dict(table(entry(description, "task"), "task"))
+        preprocessing = Preprocessing.from_dict(entry(description, "preprocessing"))
         said = description.get(EXPORT)
         exported = None if said is None else Exported.from_dict(said)
+        spec = NetworkSpec.from_dict(table(entry(description, "network"), "network"))
+        _check_channels(spec, preprocessing)
     except ModelError:
         raise
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except ValueError as error:
         raise ModelError(
-            f"model.json in {str(folder)!r} must describe task, network and preprocessing; "
-            f"{error} is missing or wrong. Copy the folder again, or train anew."
+            f"{MODEL} in {str(folder)!r} must describe task, network and preprocessing; "
+            f"{str(error).rstrip('.')}. Copy the folder again, or train anew."
         ) from error
     if exported is None:
         weights_file(folder)
@@ -157,7 +180,15 @@ def read_model(folder: str | Path) -> Model:
             "in it when it is opened. Export the model again, to onnx or openvino, or predict with "
             "the folder of its training."
         )
-    return Model(folder, description, task, preprocessing, exported)
+    return Model(folder, description, task, preprocessing, spec, exported)
+
+
+def _check_channels(spec: NetworkSpec, preprocessing: Preprocessing) -> None:
+    if spec.channels != preprocessing.channels:
+        raise InputError(
+            f"the network takes {spec.channels} channels, but the preprocessing makes "
+            f"{preprocessing.channels}"
+        )
 
 
 def checksum(path: Path) -> str:

@@ -13,9 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from segmentare.errors import ModelError
-from segmentare.models.architecture import NetworkSpec
-from segmentare.models.checkpoint import Arrays, load_model
+from segmentare.models.checkpoint import Arrays, check_shapes, load_model
 from segmentare.models.description import Model, finite, read_model
 from segmentare.networks.decoders import UNetStage
 from segmentare.networks.layers import channels_last
@@ -62,15 +60,8 @@ def from_arrays(network: nn.Module, arrays: Arrays) -> None:
     Raises:
         ModelError: A name or a shape does not fit.
     """
-    tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        first = str(error).splitlines()[1:2] or [str(error)]
-        raise ModelError(
-            f"The weights must fit the network of model.json; {first[0].strip()} "
-            "The two files come from different models: copy the folder again."
-        ) from error
+    check_shapes({name: tuple(t.shape) for name, t in network.state_dict().items()}, arrays)
+    network.load_state_dict({n: torch.from_numpy(np.array(array)) for n, array in arrays.items()})
 
 
 def fuse(network: nn.Module, *, merged: bool = True) -> nn.Module:
@@ -129,19 +120,19 @@ def load(folder: str | Path, *, flips: bool = False, device: str = "auto") -> Pr
 def restore(model: Model) -> Network:
     """Build the network of a run again, with its weights, in evaluation mode.
 
+    It is built without memory first: whatever `model.json` says of its size, no memory is taken
+    before the weights that are there have the same shapes.
+
     Raises:
         ModelError: The run is damaged, or of a newer version.
         MissingPackageError: Its encoder needs transformers, which is not installed.
     """
-    description, arrays = load_model(model.folder)
-    try:
-        spec = NetworkSpec.from_dict(description["network"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"model.json in {str(model.folder)!r} must describe task, network and preprocessing; "
-            f"{error} is missing or wrong. Copy the folder again, or train anew."
-        ) from error
-    network = build_network(spec, model.task.heads)
+    _, arrays = load_model(model.folder)
+    with torch.device("meta"):
+        blueprint = build_network(model.spec, model.task.heads)
+    shapes = {name: tuple(tensor.shape) for name, tensor in blueprint.state_dict().items()}
+    check_shapes(shapes, arrays)
+    network = build_network(model.spec, model.task.heads)
     from_arrays(network, arrays)
     return network.eval()
 

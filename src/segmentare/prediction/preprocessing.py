@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from segmentare.annotations import geometry
 from segmentare.annotations.geometry import Image, Size
 from segmentare.errors import InputError
+from segmentare.json_values import entry, flag, listed, number, real, table, text, whole
 
 STRIDE_MULTIPLE = 32  #: heights and widths of network input are multiples of this
+LARGEST_SIDE = 16384  #: of a network's input, in pixels
+LARGEST_SCALE = 64.0  #: by which images are enlarged for a network
 WHOLE_LIMIT = 1024 * 1024  #: pixels up to which a "native" image is processed in one piece
 DTYPES = ("uint8", "uint16", "float32")  #: pixel types that a model can be made for
 
@@ -99,17 +102,28 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` wrote."""
-        height, width = (int(value) for value in data["size"])
+        """Read what `to_dict` wrote.
+
+        Raises:
+            ValueError: A value is missing, of another type or out of range.
+        """
+        data = table(data, "preprocessing")
+        channels = whole(entry(data, "channels"), "channels", 1, 4096)
+        mean, std = (
+            tuple(real(value, name) for value in listed(entry(data, name), name, 4096))
+            for name in ("mean", "std")
+        )
+        sides = listed(entry(data, "size"), "size", 2, 2)
+        height, width = (whole(value, "size", 1, LARGEST_SIDE) for value in sides)
         scale = data.get("scale")
         return cls(
-            int(data["channels"]),
-            str(data["dtype"]),
-            tuple(float(value) for value in data["mean"]),
-            tuple(float(value) for value in data["std"]),
+            channels,
+            text(entry(data, "dtype"), "dtype"),
+            mean,
+            std,
             (height, width),
-            None if scale is None else float(scale),
-            bool(data.get("level", False)),
+            None if scale is None else number(scale, "scale", 1e-4, LARGEST_SCALE),
+            flag(data.get("level", False), "level"),
         )
 
     def check(self, image: Image) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from segmentare.errors import ModelError
+from segmentare.json_values import shown
 from segmentare.tasks.base import Head, Maps, Task
 from segmentare.tasks.body import BodyTask
 from segmentare.tasks.instance import InstanceTask
@@ -23,9 +24,9 @@ def task_from_dict(data: Mapping[str, Any]) -> Task[Any]:
         ModelError: When this version knows no task of that name.
     """
     name = data.get("name")
-    if name not in TASKS:
+    if not isinstance(name, str) or name not in TASKS:
         raise ModelError(
-            f"The model's task must be one of {', '.join(TASKS)}; found {name!r}. "
+            f"The model's task must be one of {', '.join(TASKS)}; found {shown(name)}. "
             "A newer version of segmentare may know it."
         )
     return TASKS[name].from_dict(data)

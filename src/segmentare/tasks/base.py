@@ -16,13 +16,23 @@ from typing import Any, ClassVar, Generic, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentare.annotations.poses import Skeleton
-from segmentare.annotations.segmentation import A, Category
+from segmentare.annotations.poses import MAX_KEYPOINTS, Skeleton
+from segmentare.annotations.segmentation import MAX_CATEGORIES, A, Category
+from segmentare.json_values import entry, listed, number, text, whole
 from segmentare.metrics.base import Metric
 
 Maps = dict[str, NDArray[np.float32]]  #: per head one array (channels, H / stride, W / stride)
 
 Labels = Mapping[str, Mapping[str, str]]  #: image name -> column -> value
+
+# Least and most of the settings of tasks in model.json; of all others 0 and 1.
+_RANGES = {
+    "unit": (1e-3, 1e6),
+    "spacing": (1, 100),
+    "least_area": (0, 10**9),
+    "least_parts": (0, MAX_KEYPOINTS),
+    "reach": (0, 100),
+}
 
 HeadKind = Literal["classes", "binary", "heatmap", "vectors"]
 
@@ -158,17 +168,32 @@ class Task(ABC, Generic[A]):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` wrote; settings that an older version did not have keep defaults."""
+        """Read what `to_dict` wrote; settings that an older version did not have keep defaults.
+
+        Raises:
+            ValueError: A value is missing, of another type or out of range.
+        """
         settings: dict[str, Any] = {}
         task: Any = cls  # every task is a dataclass, which a base class cannot say
         for field in fields(task):
             if field.name == "categories":
-                settings[field.name] = tuple(
-                    Category.from_dict(item) for item in data["categories"]
-                )
+                kinds = listed(entry(dict(data), "categories"), "categories", MAX_CATEGORIES, 2)
+                settings[field.name] = tuple(Category.from_dict(kind) for kind in kinds)
             elif field.name == "skeleton":
-                settings[field.name] = Skeleton.from_dict(data["skeleton"])
+                settings[field.name] = Skeleton.from_dict(entry(dict(data), "skeleton"))
             elif field.name in data:
-                default: Any = field.default
-                settings[field.name] = type(default)(data[field.name])
+                settings[field.name] = _setting(field.name, data[field.name], field.default)
         return cls(**settings)
+
+
+def _setting(name: str, value: Any, default: Any) -> Any:  # noqa: ANN401  any JSON value
+    """Return a setting of a task, of the type of its default and within its range."""
+    least, most = _RANGES.get(name, (0, 1))
+    if isinstance(default, str):
+        return text(value, name)
+    if isinstance(default, tuple):
+        places = listed(value, name, MAX_KEYPOINTS)
+        return tuple(whole(place, name, -1, len(places) - 1) for place in places)
+    if isinstance(default, int):
+        return whole(value, name, int(least), int(most))
+    return number(value, name, least, most)

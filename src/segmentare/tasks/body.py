@@ -74,6 +74,7 @@ class BodyTask(Task[Poses]):
                 f"The unit must be above 0 and the spacing at least 1 pixel; got {self.unit} and "
                 f"{self.spacing}."
             )
+        joints.check_parents(self.parents, self.skeleton)
 
     @property
     def headline(self) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from segmentare.annotations.geometry import Size
 from segmentare.annotations.poses import Poses, Skeleton
+from segmentare.errors import InputError
 from segmentare.tasks import encodings, grouping
 from segmentare.tasks.grouping import Objects
 
@@ -65,6 +66,25 @@ def draw_centers(poses: Poses, centers: NDArray[np.float64], shape: Size, stride
     maps = grouping.draw_bumps(objects, shape, stride)[None]
     blank(maps, poses, ~known[:, None], stride)
     return maps
+
+
+def check_parents(parents: Sequence[int], skeleton: Skeleton) -> None:
+    """Refuse parents of keypoints from which a keypoint cannot be reached.
+
+    Raises:
+        ValueError: There is not one for each keypoint, or some keypoints lead to each other only.
+    """
+    count = len(skeleton.keypoints)
+    if not parents:
+        return
+    reached = {-1}
+    for _ in range(count):
+        reached |= {kind for kind, parent in enumerate(parents) if parent in reached}
+    if len(parents) != count or len(reached) <= count:
+        raise InputError(
+            f"The parents of the {count} keypoints of '{skeleton.name}' must be one for each, and "
+            f"lead from the center (-1) to all of them; got {list(parents)[:40]}."
+        )
 
 
 def draw_vectors(

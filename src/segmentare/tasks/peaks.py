@@ -55,8 +55,8 @@ def find(maps: Floats, least: float, spacing: int, stride: int) -> Peaks:
             columns, and within one cell at least; of neighbors that are equal the first counts.
         stride: Pixels per cell.
     """
-    reach = max(1, round(spacing / stride))
     count, height, width = maps.shape
+    reach = min(max(1, round(spacing / stride)), max(height, width))
     # One tall map, with room between the planes, so that OpenCV is called once.
     tall = np.full((count, height + reach, width), -1, np.float32)
     tall[:, :height] = maps

@@ -87,6 +87,7 @@ class PoseTask(Task[Poses]):
                 f"The unit must be above 0 and the spacing at least 1 pixel; got {self.unit} and "
                 f"{self.spacing}."
             )
+        joints.check_parents(self.parents, self.skeleton)
         if self.code == "fields" and not joints.mirrored_limbs(self.skeleton)[0]:
             raise InputError(
                 f"The code 'fields' follows limbs, but the skeleton '{self.skeleton.name}' has "
