@@ -14,6 +14,7 @@ from pathlib import Path
 
 from segmentare.atomic import write_text
 from segmentare.errors import OutputExistsError
+from segmentare.opening import open_bytes
 
 _HEAD = 1024  # bytes in which the generator stands
 _GENERATOR = re.compile(rb'"generator"(?: content=|: )"(segmentare [a-z]+)"')
@@ -55,7 +56,7 @@ def free_name(path: Path, command: str) -> Path:
 def _made_by(path: Path, command: str) -> bool:
     if not path.is_file():
         return False
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         head = file.read(_HEAD)
     found = _GENERATOR.search(head)
     # an empty file, such as a result without rows, holds nothing that could be lost

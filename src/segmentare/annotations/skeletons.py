@@ -21,6 +21,7 @@ import numpy as np
 
 from segmentare.annotations.poses import Keypoints, Poses, Skeleton
 from segmentare.errors import InputError
+from segmentare.opening import read_text
 
 DEFAULT_SIGMA = 0.05  #: of keypoints whose name says nothing; COCO's go from 0.025 to 0.107
 
@@ -121,7 +122,7 @@ def read_skeleton(path: Path | str) -> Skeleton:
     """
     path = Path(path)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        data = tomllib.loads(read_text(path, "utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"'{path.name}' must be a TOML file: {error}. Correct it.") from error
     return _Table(f"'{path.name}'", data).skeleton(path.stem)

@@ -32,6 +32,7 @@ from segmentare.commands.predicting import (
 )
 from segmentare.errors import DatasetError, MissingPackageError, OutputExistsError
 from segmentare.large.images import model_key
+from segmentare.opening import read_text
 from segmentare.prediction.predictor import Predictor
 from segmentare.progress import Display
 from segmentare.results.masks import file_name
@@ -154,7 +155,7 @@ def _begin(job: Job, found: dict[str, Path], predictor: Predictor[Any]) -> None:
         refuse_existing(job.out, found, job.outputs, predictor)
         folder.mkdir(parents=True, exist_ok=True)
         write_bytes(folder / _JOB, json.dumps(described(job)).encode(), overwrite=True)
-    elif json.loads((folder / _JOB).read_text(encoding="utf-8")) != described(job):
+    elif json.loads(read_text(folder / _JOB)) != described(job):
         raise OutputExistsError(
             f"{str(job.out)!r} holds predictions that were not finished, of another model or with "
             "other options. Give these again to go on, another `out`, or `overwrite=True`."
@@ -171,7 +172,7 @@ def _receipts(job: Job, found: dict[str, Path]) -> Iterator[dict[str, Any]]:
     """Yield what is known of the images that are done, in their order."""
     for stem in found:
         if (path := receipt_of(job, stem)).is_file():
-            yield json.loads(path.read_text(encoding="utf-8"))
+            yield json.loads(read_text(path))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from segmentare.commands.predict import predict
 from segmentare.commands.train import Run, train
 from segmentare.commands.values import Folder, Seconds, TaskName
 from segmentare.errors import BudgetError, OutputExistsError
+from segmentare.opening import read_text
 
 if TYPE_CHECKING:
     from segmentare.progress import Display
@@ -154,7 +155,7 @@ def draw_into(folder: Path, task: str, count: int, seed: int, display: Display) 
 def _read_mark(folder: Path) -> dict[str, Any]:
     """Return what was drawn into a folder, and all its files; nothing where nothing was."""
     try:
-        found = json.loads((folder / _MARK).read_text(encoding="utf-8"))
+        found = json.loads(read_text(folder / _MARK))
         return {"drawn": str(found["drawn"]), "contents": list(found["contents"])}
     except (OSError, ValueError, KeyError, TypeError):
         return {"drawn": "", "contents": []}

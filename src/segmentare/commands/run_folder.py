@@ -11,6 +11,7 @@ from segmentare.commands.running import RUN, Found
 from segmentare.errors import ModelError, OutputExistsError
 from segmentare.locking import LOCK
 from segmentare.models.checkpoint import MODEL, WEIGHTS
+from segmentare.opening import read_text
 from segmentare.overwriting import check_inputs
 from segmentare.training.logs import NAME as LOG
 from segmentare.training.loop import BEST
@@ -74,7 +75,7 @@ def write_plan(out: Path, plan: Plan, found: Found, start: str) -> None:
 def _is_ours(path: Path) -> bool:
     """Tell whether a file of a run's names is that of a run, not something else of such a name."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_text(path))
     except (OSError, ValueError):
         return False
     return isinstance(found, dict) and "task" in found and "preprocessing" in found
@@ -95,6 +96,6 @@ def read_plan(path: Path) -> Plan:
         ModelError: It is damaged.
     """
     try:
-        return Plan.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return Plan.from_dict(json.loads(read_text(path)))
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{str(path)!r} is damaged ({error}). Train anew.") from error

@@ -12,6 +12,7 @@ from typing import Any, Self
 from segmentare.datasets.base import PARTS, Part, Record
 from segmentare.datasets.tables import read_rows
 from segmentare.errors import DatasetError
+from segmentare.opening import read_text
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def read_split(path: Path, records: Sequence[Record] | None = None) -> Split:
         if path.suffix.lower() == ".csv":
             split = _read_table(path)
         else:
-            split = Split.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            split = Split.from_dict(json.loads(read_text(path)))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, TypeError, AttributeError) as error:
         raise DatasetError(
             f"The split '{path}' must be JSON with the lists train, val and test, or a CSV with "

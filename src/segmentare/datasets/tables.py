@@ -11,6 +11,7 @@ from pathlib import Path
 from segmentare.annotations.segmentation import UNLABELED, Category, distinct_color
 from segmentare.datasets.masks.reading import Color, pack
 from segmentare.errors import DatasetError
+from segmentare.opening import read_text
 
 CLASS_FILES = (
     "classes.csv",
@@ -89,7 +90,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         DatasetError: The file cannot be read as text.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"'{path.name}' must be a UTF-8 text file ({error}).") from error
     delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
@@ -151,7 +152,7 @@ _COLOR_COLUMNS = (("r", "red"), ("g", "green"), ("b", "blue"))
 
 def _from_lines(path: Path) -> list[ClassRow]:
     rows: list[ClassRow] = []
-    for line in path.read_text(encoding="utf-8-sig").splitlines():
+    for line in read_text(path, "utf-8-sig").splitlines():
         words = [word for word in re.split(r"[\s,;:]+", line.strip()) if word]
         numbers = [int(word) for word in words if word.isdigit()]
         name = " ".join(word for word in words if not word.isdigit())

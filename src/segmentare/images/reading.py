@@ -17,6 +17,7 @@ import cv2
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
+from segmentare import opening
 from segmentare.annotations.geometry import Image, Size
 from segmentare.errors import DatasetError, MissingPackageError
 from segmentare.images.pictures import open_picture
@@ -134,7 +135,7 @@ def read_bytes(path: Path) -> bytes:
         DatasetError: The file is missing, unreadable or empty.
     """
     try:
-        data = path.read_bytes()
+        data = opening.read_bytes(path)
     except OSError as error:
         raise DatasetError(
             f"'{path.name}' cannot be opened ({error.strerror}); restore or remove it."

@@ -13,6 +13,7 @@ from segmentare.errors import DatasetError
 from segmentare.images.reading import explained, image_size, read_image
 from segmentare.images.scientific import is_tiff
 from segmentare.images.tiff_windows import Range, TiffWindows
+from segmentare.opening import open_bytes
 
 
 class Windows(Protocol):
@@ -74,7 +75,7 @@ def open_windows(path: Path) -> Windows:
         MissingPackageError: The TIFF's compression needs imagecodecs.
     """
     try:
-        with path.open("rb") as file:
+        with open_bytes(path) as file:
             start = file.read(4)
     except OSError as error:
         raise DatasetError(
@@ -96,7 +97,7 @@ def open_large(path: Path, limit: float) -> Windows | None:
         MissingPackageError: As `open_windows`.
     """
     try:
-        with path.open("rb") as file:
+        with open_bytes(path) as file:
             start = file.read(4)
     except OSError:
         return None  # whoever reads it whole says what is wrong
@@ -111,7 +112,7 @@ def stored_size(path: Path) -> Size:
     Raises:
         DatasetError: The file is missing, damaged or not an image.
     """
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         start = file.read(4)
     if not is_tiff(start):
         return image_size(path)

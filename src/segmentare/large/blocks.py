@@ -19,6 +19,7 @@ from segmentare.annotations.geometry import Image, Size
 from segmentare.atomic import write_bytes, write_json
 from segmentare.errors import InputError
 from segmentare.images.tiff_windows import Range
+from segmentare.opening import read_text
 from segmentare.prediction.preprocessing import Frame
 from segmentare.tasks.base import Task
 
@@ -167,7 +168,7 @@ class Workspace:
         path = self.folder / _JOB
         if path.is_file():
             try:
-                same = json.loads(path.read_text(encoding="utf-8")) == json.loads(json.dumps(job))
+                same = json.loads(read_text(path)) == json.loads(json.dumps(job))
             except ValueError:
                 same = False
             if same:

@@ -26,6 +26,7 @@ from segmentare.large.blocks import Plan, Workspace, plan_blocks
 from segmentare.large.files import write_category, write_tiff
 from segmentare.large.grids import Grid, measure_range
 from segmentare.large.measures import measure_blocks
+from segmentare.opening import read_bytes
 from segmentare.prediction.predictor import Predictor
 from segmentare.progress import Display, duration
 from segmentare.results import files
@@ -278,7 +279,7 @@ def model_key(folder: Path) -> str:
     key = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.name == "model.json":
-            key.update(path.read_bytes())
+            key.update(read_bytes(path))
         elif path.suffix in {".safetensors", ".onnx", ".xml", ".bin"}:
             state = path.stat()
             key.update(f"{path.name} {state.st_size} {state.st_mtime_ns}".encode())

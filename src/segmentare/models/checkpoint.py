@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from segmentare.atomic import write_bytes, write_json
 from segmentare.errors import ModelError
 from segmentare.json_values import shown
+from segmentare.opening import read_bytes, read_text
 
 FORMAT = 1  #: raised whenever an older version could misread a newer folder
 MODEL = "model.json"
@@ -63,7 +64,7 @@ def load_model(folder: Path) -> tuple[dict[str, Any], Arrays]:
 
     path = weights_file(folder)
     try:
-        return description, load(path.read_bytes())
+        return description, load(read_bytes(path))
     except (SafetensorError, ValueError, LookupError, TypeError, ImportError) as error:
         raise ModelError(
             f"{str(path)!r} must be a safetensors file; it is damaged ({error}). "
@@ -130,7 +131,7 @@ def load_description(folder: Path) -> dict[str, Any]:
             "Give the folder that `segmentare train` made."
         )
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
+        description = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{str(path)!r} must be JSON; it is damaged ({error}).") from error
     if not isinstance(description, dict) or "task" not in description:

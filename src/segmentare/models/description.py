@@ -20,6 +20,7 @@ from segmentare.errors import InputError, ModelError
 from segmentare.json_values import entry, flag, shown, table, text, whole
 from segmentare.models.architecture import NetworkSpec
 from segmentare.models.checkpoint import MODEL, WEIGHTS, load_description, weights_file
+from segmentare.opening import open_bytes
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import task_from_dict
 from segmentare.tasks.base import Maps, Task
@@ -193,7 +194,7 @@ def _check_channels(spec: NetworkSpec, preprocessing: Preprocessing) -> None:
 
 def checksum(path: Path) -> str:
     """Return the SHA-256 of a file."""
-    with path.open("rb") as opened:
+    with open_bytes(path) as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 

@@ -19,6 +19,7 @@ from torch.nn import functional as F  # noqa: N812 (the name every PyTorch reade
 
 from segmentare.errors import InputError, MissingPackageError, ModelError
 from segmentare.networks.encoders import Encoder
+from segmentare.opening import check_regular, read_text
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -99,8 +100,9 @@ def describe_backbone(source: str | Path) -> dict[str, Any]:
     """
     transformers = import_transformers()
     try:
+        _check_folder(Path(source))
         loaded = transformers.AutoConfig.from_pretrained(str(source), trust_remote_code=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise unreadable(source, error) from error
     # Dtype and versions are the writer's business; what stays is what shapes the layers.
     config = json.loads(json.dumps(loaded.to_dict()))
@@ -141,7 +143,7 @@ def backbone_weights(source: str | Path) -> dict[str, NDArray[np.float32]]:
 
     transformers = import_transformers()
     try:
-        _refuse_other_shards(Path(source))
+        _check_folder(Path(source))
         loaded = transformers.AutoConfig.from_pretrained(str(source), trust_remote_code=False)
         # Through its own class, for AutoBackbone of transformers 5 takes no local folder.
         random = build_backbone(loaded.to_dict())
@@ -156,16 +158,20 @@ def backbone_weights(source: str | Path) -> dict[str, NDArray[np.float32]]:
     }
 
 
-def _refuse_other_shards(folder: Path) -> None:
-    """Refuse a list of weight files that are not safetensors, which would be unpickled.
+def _check_folder(folder: Path) -> None:
+    """Refuse files that never end, and a list of weights that would be unpickled.
 
     Raises:
-        InputError: There is one.
+        OSError: A file is not regular.
+        InputError: Some weights are not safetensors.
     """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if not path.is_dir():
+            check_regular(path)
     index = folder / "model.safetensors.index.json"
     if not index.is_file():
         return
-    files = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+    files = json.loads(read_text(index))["weight_map"].values()
     others = sorted({str(name) for name in files if not str(name).endswith(".safetensors")})
     if others:
         raise InputError(f"{index.name} must name safetensors only; it names {others[0]!r}")

@@ -17,6 +17,7 @@ from typing import Any
 from segmentare.annotations.geometry import Size
 from segmentare.atomic import write_bytes
 from segmentare.errors import InputError
+from segmentare.opening import open_text, read_text
 
 RESULTS = "coco_results.json"
 IMAGES = "coco_images.json"  #: which image has which number in `RESULTS`, and the categories
@@ -209,7 +210,7 @@ def read_earlier(
             listed.get("annotations", []) if results is None else _read_json(out / results, [])
         )
         if (out / name).is_file():
-            with (out / name).open(encoding="utf-8", newline="") as file:
+            with open_text(out / name, newline="") as file:
                 rows = _read_rows(name, file, columns)
         found = Earlier(
             list(listed.get("images", ())), list(entries), rows, list(listed.get("categories", ()))
@@ -255,4 +256,4 @@ def _read_rows(name: str, file: Iterable[str], columns: Sequence[str]) -> list[d
 
 
 def _read_json(path: Path, absent: Any) -> Any:  # noqa: ANN401  any JSON value
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else absent
+    return json.loads(read_text(path)) if path.is_file() else absent

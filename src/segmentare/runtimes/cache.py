@@ -20,6 +20,7 @@ from typing import Any
 from segmentare.atomic import write_json
 from segmentare.errors import ModelError
 from segmentare.models.description import Model, read_model
+from segmentare.opening import read_text
 from segmentare.runtimes import ENGINES
 from segmentare.runtimes.writing import export
 from segmentare.training.machine import processor, threads
@@ -76,7 +77,7 @@ def remembered_trial(model: Model) -> dict[str, Any] | None:
     """Return what `remember_trial` was given, unless machine or versions are others by now."""
     path = place_of(model) / _TRIAL
     try:
-        trial: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        trial: dict[str, Any] = json.loads(read_text(path))
     except (OSError, ValueError):
         return None
     return trial if trial.get("machine") == machine() else None

@@ -10,6 +10,7 @@ from typing import Any
 from segmentare.atomic import write_json, write_text
 from segmentare.errors import OutputExistsError
 from segmentare.models.description import PARITY
+from segmentare.opening import read_text
 from segmentare.overwriting import others
 
 README = "README.md"
@@ -64,7 +65,7 @@ def keep_export(made: Path, target: Path, report: Mapping[str, Any], readme: str
 def _contents(folder: Path) -> list[str] | None:
     """Return the files of an export as it says; `None` where there is none."""
     try:
-        report = json.loads((folder / PARITY).read_text(encoding="utf-8"))
+        report = json.loads(read_text(folder / PARITY))
         return [str(name) for name in report["contents"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from segmentare.errors import ModelError
 from segmentare.models.description import Model, finite
 from segmentare.models.frameworks import hushed
+from segmentare.opening import read_bytes
 from segmentare.runtimes import MapsFunction, Settings
 from segmentare.tasks.base import Maps
 
@@ -53,7 +54,7 @@ def open_network(model: Model, settings: Settings) -> MapsFunction:
 
 
 def _interpreter(file: Path, threads: int) -> Any:  # noqa: ANN401  of either package
-    content = file.read_bytes()  # a mapped file that somebody writes to would take the process down
+    content = read_bytes(file)  # a mapped file that somebody writes to would take the process down
     if importlib.util.find_spec("ai_edge_litert") is not None:
         from ai_edge_litert.interpreter import Interpreter
 

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segmentare.opening import open_text
 from segmentare.training.plan import Plan
 
 if TYPE_CHECKING:  # reading a log needs no framework
@@ -64,5 +65,5 @@ def read_log(path: Path) -> list[dict[str, str]]:
     """Return the rows of a log, none where there is no file."""
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
+    with open_text(path, newline="") as file:
         return list(csv.DictReader(file))

@@ -20,6 +20,7 @@ import numpy as np
 from segmentare.atomic import write_bytes
 from segmentare.errors import ModelError
 from segmentare.models.checkpoint import Arrays
+from segmentare.opening import read_bytes
 from segmentare.training.backend import Engine, MapsFunction
 from segmentare.training.batches import Batches
 from segmentare.training.pace import Pace, Standing, pace_of
@@ -216,7 +217,7 @@ class Training:
         if not facts["judged"]:
             return facts
         try:
-            self.best = load((self.folder / BEST).read_bytes())
+            self.best = load(read_bytes(self.folder / BEST))
         except (OSError, SafetensorError) as error:
             raise ModelError(
                 f"To resume, {str(self.folder)!r} must hold {BEST}; it cannot be read ({error}). "

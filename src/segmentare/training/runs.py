@@ -14,6 +14,7 @@ from segmentare.errors import ModelError
 from segmentare.images.fingerprints import Fingerprint, near_duplicates
 from segmentare.models.checkpoint import load_description
 from segmentare.models.shipped import seen_by_start
+from segmentare.opening import read_text
 
 SPLIT = "split.json"
 
@@ -145,7 +146,7 @@ def _read_split(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
             f"To use a part of its split, the run must hold {SPLIT}; {str(folder)!r} does not."
         )
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_text(path))
         rows = [
             {
                 "name": row["name"],

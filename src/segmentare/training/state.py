@@ -12,6 +12,7 @@ import numpy as np
 from segmentare.atomic import write_bytes
 from segmentare.errors import ModelError
 from segmentare.models.checkpoint import Arrays
+from segmentare.opening import read_bytes
 
 STATE = "training_state.safetensors"
 _MISFIT = "{} in {!r} does not fit this run ({}). Train anew."
@@ -56,7 +57,7 @@ def load_state(folder: Path) -> tuple[Arrays, dict[str, Any]]:
             f"To resume, {str(folder)!r} must hold {STATE}; it does not. "
             "The run has ended, or never reached its first save: train anew."
         )
-    data = path.read_bytes()
+    data = read_bytes(path)
     try:
         arrays = load(data)
         length = int.from_bytes(data[:8], "little")

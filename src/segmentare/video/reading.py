@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from segmentare.annotations.geometry import Size
 from segmentare.errors import DatasetError, InputError
+from segmentare.opening import IRREGULAR
 
 Source = str | Path | int  #: a video file, or the number of a camera, which may be text
 
@@ -69,6 +70,8 @@ class Video:
         """
         self.source = _source(source)
         self.name = _stem(self.source)
+        if isinstance(self.source, Path) and (self.source.is_fifo() or self.source.is_socket()):
+            raise DatasetError(f"'{self.source}' must be a video; {IRREGULAR}.")
         with quiet():
             self._capture = cv2.VideoCapture(
                 self.source if isinstance(self.source, int) else str(self.source)

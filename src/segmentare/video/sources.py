@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segmentare.errors import DatasetError
 from segmentare.images.reading import is_image
+from segmentare.opening import IRREGULAR
 from segmentare.video.reading import is_video
 
 
@@ -48,7 +49,8 @@ def find_images(places: Sequence[Path]) -> dict[str, Path]:
         elif given.is_file():
             pairs = [(given.stem, given)]
         else:
-            raise DatasetError(f"{str(given)!r} must be an image or a folder; it does not exist.")
+            what = IRREGULAR if given.exists() else "it does not exist"
+            raise DatasetError(f"{str(given)!r} must be an image or a folder; {what}.")
         for stem, path in pairs:
             if stem in found:
                 raise DatasetError(

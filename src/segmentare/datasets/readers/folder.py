@@ -13,6 +13,7 @@ from segmentare.datasets.listing import Found, classify, list_images, part_of
 from segmentare.datasets.pairing import named, pair
 from segmentare.datasets.tables import find_classes, group_of, label_columns, read_rows
 from segmentare.images.reading import is_image
+from segmentare.opening import read_text
 
 _IMAGE_COLUMNS = ("image", "images", "img", "image_path", "img_path", "image_file")
 _MASK_COLUMNS = ("mask", "masks", "mask_path", "mask_file", "segmentation", "annotation", "label")
@@ -106,7 +107,7 @@ def _pairs_from_lists(root: Path, paths: Sequence[Path]) -> Pairs | None:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [line for line in read_text(path).splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError):  # some other kind of text
         return []
 

@@ -29,6 +29,7 @@ from segmentare.datasets.readers.named_points import (
 )
 from segmentare.errors import DatasetError
 from segmentare.images.reading import is_image
+from segmentare.opening import open_bytes
 
 Region = Mapping[str, Any]
 
@@ -71,7 +72,7 @@ _BOXES = ("rectanglelabels", "rectangle")
 
 def _tasks(path: Path) -> list[Mapping[str, Any]] | None:
     """Return the tasks of an export, `None` for other JSON."""
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         if not file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"["):
             return None  # COCO's files are objects, and some are large
     data = read_json(path)

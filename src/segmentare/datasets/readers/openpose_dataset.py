@@ -15,6 +15,7 @@ from segmentare.datasets.pairing import named
 from segmentare.datasets.pose_dataset import Person, PoseDataset, opened, poses_of
 from segmentare.datasets.readers.openpose import LAYOUTS, SUFFIX, read_openpose
 from segmentare.errors import DatasetError
+from segmentare.opening import read_bytes
 
 
 def open_openpose(root: Path) -> PoseDataset | None:
@@ -63,4 +64,4 @@ def openpose_files(root: Path) -> list[Path]:
     """Return OpenPose's files in a folder and in those in it, sorted; COCO's are not among them."""
     found = [*root.glob(f"*{SUFFIX}"), *root.glob(f"*/*{SUFFIX}")]
     files = sorted(path for path in found if path.name[0] != "." and path.is_file())
-    return files if any(b'"people"' in path.read_bytes() for path in files) else []
+    return files if any(b'"people"' in read_bytes(path) for path in files) else []

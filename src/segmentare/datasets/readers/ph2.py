@@ -17,6 +17,7 @@ from segmentare.datasets.readers.folder import pairs_from_table
 from segmentare.datasets.tables import read_rows
 from segmentare.errors import DatasetError
 from segmentare.images.reading import is_image
+from segmentare.opening import read_text
 
 DIAGNOSES = ("common_nevus", "atypical_nevus", "melanoma")  # by their code in the text file
 
@@ -89,7 +90,7 @@ def _only(folder: Path) -> Path | None:
 def _read_diagnoses(path: Path) -> dict[str, str]:
     """Read the diagnosis of every case from the table between double bars."""
     diagnoses = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_text(path, errors="replace").splitlines():
         cells = [cell.strip() for cell in line.split("||")]
         if len(cells) > 3 and re.fullmatch(r"IMD\d+", cells[1]):
             if cells[3] not in {"0", "1", "2"}:

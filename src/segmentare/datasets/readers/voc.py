@@ -13,6 +13,7 @@ from segmentare.datasets.base import PARTS, Part, Problem, Record
 from segmentare.datasets.files import FileDataset, build, relative, unread
 from segmentare.datasets.tables import ClassRow, ClassTable, find_classes
 from segmentare.images.reading import is_image
+from segmentare.opening import read_text
 
 NAMES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat"),
@@ -59,9 +60,9 @@ def _read_parts(folder: Path) -> dict[str, Part | None]:
     parts: dict[str, Part | None] = {}
     trainval = folder / "trainval.txt"
     if trainval.is_file():
-        parts = dict.fromkeys(trainval.read_text(encoding="utf-8").split())
+        parts = dict.fromkeys(read_text(trainval).split())
     for part in PARTS:
         path = folder / f"{part}.txt"
         if path.is_file():
-            parts.update(dict.fromkeys(path.read_text(encoding="utf-8").split(), part))
+            parts.update(dict.fromkeys(read_text(path).split(), part))
     return parts

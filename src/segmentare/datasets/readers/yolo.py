@@ -28,6 +28,7 @@ from segmentare.datasets.object_dataset import Listed, ObjectDataset, opened, th
 from segmentare.datasets.pairing import named
 from segmentare.errors import DatasetError, InputError
 from segmentare.images.reading import is_image
+from segmentare.opening import read_text
 
 _LONGEST = 1_000_000  # characters of a YAML file
 _LABEL = re.compile(r"\d+( +[-+.\deE]+){4,}\s*")
@@ -121,7 +122,7 @@ def _highest(path: Path) -> int:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return read_text(path, "utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"'{path.name}' must be a text file of polygons ({error}).") from error
 
@@ -178,7 +179,7 @@ def _ring(words: Sequence[str], order: Mapping[int, int]) -> tuple[int, Ring]:
 def _settings(path: Path) -> _Settings | None:
     """Read the names and folders from a YAML file; `None` where it names no categories."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"'{path.name}' must be a UTF-8 text file ({error}).") from error
     found = read_yaml(path.name, text)
