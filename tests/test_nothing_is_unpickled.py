@@ -30,7 +30,7 @@ from segmentare.large.blocks import Workspace
 from segmentare.models.checkpoint import MODEL
 from segmentare.models.description import checksum, read_model
 from segmentare.runtimes import ENGINES, cache
-from segmentare.runtimes.loading import load
+from segmentare.runtimes.model import load
 from segmentare.runtimes.writing import EXPORTERS, export
 from segmentare.video.reading import Video
 
@@ -143,7 +143,9 @@ def test_no_module_can_unpickle(path):
         if not isinstance(node, ast.Call):
             continue
         called, given = ast.unparse(node.func), {k.arg: ast.unparse(k.value) for k in node.keywords}
-        assert called not in CALLS
+        # PyYAML's plainest loader makes texts, lists and mappings only.
+        plain = called == "yaml.load" and ast.unparse(node.args[1]) == "yaml.BaseLoader"
+        assert plain or called not in CALLS
         if called in {"np.load", "numpy.load"}:
             assert given.get("allow_pickle") == "False"
         assert given.get("trust_remote_code", "False") == "False"
