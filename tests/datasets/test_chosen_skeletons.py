@@ -143,7 +143,9 @@ def test_bad_skeletons_get_a_sentence(refused, unnamed, tmp_path):
 
     assert "it has 'keypoint'. Rename it" in said("keypoint = []")
     assert "'mouse.toml' must be a TOML file" in said("keypoints = [")
-    assert "('mouse' has 3): --skeleton FILE.toml" in said('keypoints = ["a", "b", "c"]')
+    assert "give a --skeleton of so many keypoints ('mouse' has 3)" in said(
+        'keypoints = ["a", "b", "c"]'
+    )
     one = ("check", unnamed, "--no-page", "--skeleton")
     assert "must be one of coco17, openpose18" in refused(*one, "coco71")
     assert refused(*one, tmp_path / "gone.toml").startswith("No such file")
