@@ -22,12 +22,10 @@ from typing import Any
 
 from segmentare.atomic import write_bytes
 from segmentare.commands.predicting import (
-    LINES,
     Images,
     Job,
     Predictions,
     refuse_existing,
-    write_lines,
     writer_for,
 )
 from segmentare.errors import DatasetError, MissingPackageError, OutputExistsError
@@ -35,6 +33,7 @@ from segmentare.large.images import model_key
 from segmentare.opening import read_text
 from segmentare.prediction.predictor import Predictor
 from segmentare.progress import Display
+from segmentare.results.lines import Lines
 from segmentare.results.masks import file_name
 from segmentare.runtimes.loading import Opened, Wanted
 
@@ -116,7 +115,7 @@ def predict_on_ray(
                 continue
             writer.hear(stem, path, told["tables"])
             result.rows.append(told["row"])
-        write_lines(job.out / LINES, result.rows)
+        Lines(job.out).finish(result.rows)
         writer.finish()
     _sweep(job, found)
     return result

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import numpy as np
 from segmentare.annotations.geometry import Image
 from segmentare.annotations.poses import Skeleton
 from segmentare.annotations.skeletons import available
-from segmentare.atomic import write_bytes
 from segmentare.errors import DatasetError, MissingPackageError, OutputExistsError
 from segmentare.images.reading import read_image
 from segmentare.images.windows import WholeImage, Windows, open_large
@@ -25,6 +25,7 @@ from segmentare.prediction.predictor import Predictor
 from segmentare.prediction.refining import look_again
 from segmentare.progress import Bar, Display
 from segmentare.result import Result
+from segmentare.results.lines import Lines
 from segmentare.results.masks import MaskWriter, Writer, file_name, write_heatmaps
 from segmentare.results.outputs import Outputs
 from segmentare.results.poses import PoseWriter
@@ -34,7 +35,6 @@ from segmentare.tasks import BodyTask, PoseTask
 from segmentare.tasks.base import Task
 from segmentare.video.prediction import Filmed
 
-LINES = "predictions.jsonl"
 _LISTED = 3  # images and videos that a summary names
 
 
@@ -159,8 +159,9 @@ class Images:
         task = self.predictor.task
         refuse_existing(self.out, found, self.outputs, self.predictor)
         self.display.say(self.why)
-        writer = writer_for(self.out, task, self.outputs)
+        writer, lines = writer_for(self.out, task, self.outputs), Lines(self.out)
         self.out.mkdir(parents=True, exist_ok=True)
+        lines.start()
         writer.start([file_name(stem, path) for stem, path in found.items()])
         try:
             with (
@@ -174,9 +175,9 @@ class Images:
                     except (DatasetError, MissingPackageError, ValueError) as error:
                         result.failed.append((str(path), str(error)))
                         continue
-                    behind.submit(write)
+                    behind.submit(partial(_line, write, lines))
         finally:  # also after Ctrl-C, for what is written until then
-            write_lines(self.out / LINES, result.rows)
+            lines.finish(result.rows)
             writer.finish()
 
     def open(self, source: tuple[str, Path]) -> Image | Windows:
@@ -213,26 +214,18 @@ class Images:
         return write
 
 
+def _line(write: Callable[[], dict[str, Any]], lines: Lines) -> dict[str, Any]:
+    """Write the results of an image, then its line."""
+    row = write()
+    lines.add(row)
+    return row
+
+
 def writer_for(out: Path, task: Task[Any], outputs: Outputs) -> Writer:
     """Return what writes the results of a task."""
     if isinstance(task, PoseTask | BodyTask):
         return PoseWriter(out, task, outputs)
     return MaskWriter(out, task, outputs)
-
-
-def write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write a JSON line per image; those of earlier calls stay, unless they were replaced."""
-    again = {_result_of(row) for row in rows}
-    earlier = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    kept = [line for line in earlier if _result_of(json.loads(line)) not in again]
-    lines = [*kept, *(json.dumps(row) for row in rows)]
-    write_bytes(path, "".join(f"{line}\n" for line in lines).encode(), overwrite=True)
-
-
-def _result_of(row: dict[str, Any]) -> str | None:
-    """Return the file that only one image of the folder can have."""
-    name: str | None = row.get("keypoints") or row.get("mask")
-    return name
 
 
 def refuse_existing(

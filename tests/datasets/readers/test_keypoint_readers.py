@@ -1,5 +1,7 @@
+import io
 import json
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -391,3 +393,30 @@ def test_images_beside_their_keypoints_are_no_images_without_masks(tmp_path):
 @pytest.mark.parametrize("folder", ["aic", "crowdpose", "halpe", "jhmdb", "mpii"])
 def test_real_samples_are_checked_without_naming_the_task(data, folder):
     assert open_richest(data / "pose_samples" / folder).skeleton is not None
+
+
+def test_joints_that_would_take_all_memory(tmp_path):
+    from scipy.io import savemat
+
+    write_lsp(tmp_path, lsp_joints())
+    path = tmp_path / "joints.mat"
+    savemat(path, {"joints": np.zeros((14, 3, 900_000))}, do_compression=True)  # 300 MB
+    assert path.stat().st_size < 500_000
+    cells = io.BytesIO()
+    savemat(cells, {"joints": np.array([[1.0, "a"]], object)})
+    claimed = cells.getvalue().replace(
+        np.array([5, 8, 1, 2], np.int32).tobytes(), np.array([5, 8, 2**15, 2**14], "i4").tobytes()
+    )
+    for content, sentence in (
+        (path.read_bytes(), "must unpack to at most 200 MB"),
+        (claimed, "must hold the array 'joints'"),
+    ):
+        path.write_bytes(content)
+        tracemalloc.start()
+        with pytest.raises(DatasetError, match=sentence):
+            open_dataset(tmp_path, task="pose")
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < 50e6
+    savemat(path, {"joints": lsp_joints()}, do_compression=True)
+    assert len(open_dataset(tmp_path, task="pose")) == 3

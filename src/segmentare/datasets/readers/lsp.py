@@ -8,9 +8,11 @@ CVPR 2011.
 from __future__ import annotations
 
 import io
+import math
 import re
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,11 @@ from segmentare.images.reading import explained, image_size, read_bytes
 
 _LSP = SKELETONS["lsp14"]
 _FILE = "joints.mat"
+
+_LARGEST = 200_000_000  # bytes of the arrays in a file: those of 600,000 images
+_PIECE = 1 << 20  # bytes that are unpacked at once
+_COMPRESSED = 15  # the type of an element that is
+_NUMBERS = {"double", "single", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32))}
 
 
 def open_lsp(root: Path) -> PoseDataset | None:
@@ -69,24 +76,7 @@ def _read_joints(path: Path) -> NDArray[np.float32]:
     The third number says "visible" in the extended set, whose other joints have no usable place,
     and "occluded" in the original one, whose joints all have one.
     """
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    data = read_bytes(path)
-    try:
-        with explained(path):
-            content: dict[str, Any] = loadmat(io.BytesIO(data))
-    except MatReadError as error:
-        raise DatasetError(
-            f"'{path.name}' is no MATLAB file that can be read ({error}); restore it."
-        ) from error
-    joints = content.get("joints")
-    names = ", ".join(name for name in content if name[:2] != "__")
-    if not isinstance(joints, np.ndarray) or joints.ndim != 3 or joints.dtype.kind not in "fiu":
-        raise DatasetError(
-            f"'{path.name}' must hold the array 'joints' of shape (14, 3, images); it holds "
-            f"{names or 'nothing'}. Restore it."
-        )
+    joints = _read_array(path, "joints")
     if joints.shape[:2] == (14, 3):
         points = joints.transpose(2, 0, 1).astype(np.float32)
         points[..., 2] = np.where(points[..., 2] > 0, VISIBLE, 0)
@@ -99,6 +89,61 @@ def _read_joints(path: Path) -> NDArray[np.float32]:
             f"they have {joints.shape}. A set with other keypoints can be given as COCO keypoints."
         )
     return points
+
+
+def _read_array(path: Path, name: str) -> NDArray[Any]:
+    """Return an array of numbers with three axes from a MATLAB file.
+
+    What the file claims is looked at first: a compressed one of 3 MB may unpack to 5 GB, and an
+    empty cell array may claim as many cells as there are bytes of memory.
+
+    Raises:
+        DatasetError: It is damaged, holds something else, or more than any such file.
+    """
+    from scipy.io import loadmat, whosmat
+    from scipy.io.matlab import MatReadError
+
+    data = read_bytes(path)
+    try:
+        with explained(path):
+            _check_size(path, data)
+            shapes = {said: (shape, kind) for said, shape, kind in whosmat(io.BytesIO(data))}
+            shape, kind = shapes.get(name, ((), ""))
+            if len(shape) == 3 and kind in _NUMBERS and math.prod(shape) * 8 <= _LARGEST:
+                found = loadmat(io.BytesIO(data), variable_names=[name])[name]
+                if isinstance(found, np.ndarray) and found.dtype.kind in "fiu":
+                    return found
+    except MatReadError as error:
+        raise DatasetError(
+            f"'{path.name}' is no MATLAB file that can be read ({error}); restore it."
+        ) from error
+    raise DatasetError(
+        f"'{path.name}' must hold the array '{name}' of shape (14, 3, images); it holds "
+        f"{', '.join(shapes)[:200] or 'nothing'}. Restore it."
+    )
+
+
+def _check_size(path: Path, data: bytes) -> None:
+    """Refuse a file whose compressed parts would take too much memory; they are unpacked in pieces.
+
+    Source: MathWorks, "MAT-File Format", version 5: 128 bytes of header, then the elements, each
+    behind its type and its number of bytes.
+    """
+    order: Literal["little", "big"] = "big" if data[126:128] == b"MI" else "little"
+    place, unpacked = 128, 0
+    while data[126:128] in (b"MI", b"IM") and place + 8 <= len(data):
+        kind, size = (int.from_bytes(data[at : at + 4], order) for at in (place, place + 4))
+        if kind == _COMPRESSED:
+            stream, rest = zlib.decompressobj(), data[place + 8 : place + 8 + size]
+            while rest and unpacked <= _LARGEST:
+                unpacked += len(stream.decompress(rest, _PIECE))
+                rest = stream.unconsumed_tail
+        if unpacked > _LARGEST:
+            raise DatasetError(
+                f"'{path.name}' must unpack to at most {_LARGEST // 10**6} MB, as any list of "
+                "joints does; it holds more. Restore it."
+            )
+        place += 8 + size
 
 
 def _wrong(image: Path, number: int, joints: NDArray[np.float32], remarks: Remarks) -> str:
