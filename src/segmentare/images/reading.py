@@ -7,6 +7,7 @@ OpenCV, tifffile and pydicom read what Pillow would cut down to 8 bits.
 
 from __future__ import annotations
 
+import lzma
 import struct
 import zlib
 from collections.abc import Iterator
@@ -59,6 +60,7 @@ _DAMAGE = (
     RuntimeError,
     struct.error,
     zlib.error,
+    lzma.LZMAError,
     cv2.error,
 )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,9 @@ from PIL import Image as Pillow
 
 from segmentare.annotations.geometry import Image, Size
 from segmentare.errors import DatasetError, InputError, MissingPackageError
+from segmentare.images import tiff_parts
 from segmentare.images.pictures import open_picture
+from segmentare.images.unpacking import check_deflate
 
 MAX_PIXELS = 2 * (Pillow.MAX_IMAGE_PIXELS or 0)  #: where Pillow speaks of a decompression bomb
 
@@ -109,7 +113,8 @@ def read_tiff(data: bytes) -> Image:
         series = tiff.series[0]
         page = tiff.pages[0]
         channel = _channel_axis(series.shape, series.axes)
-        check_pixels(int(np.prod([n for axis, n in enumerate(series.shape) if axis != channel])))
+        check_pixels(math.prod(n for axis, n in enumerate(series.shape) if axis != channel))
+        _check_claims(series, data)
         channels = 1 if channel is None else series.shape[channel]
         samples = 3 + len(page.extrasamples) if page.photometric in {2, 6} else channels
         if series.dtype.itemsize == 1 and len(tiff.pages) == 1 and samples in {1, 3}:
@@ -128,6 +133,29 @@ def read_tiff(data: bytes) -> Image:
     if pixels.dtype == np.uint8 and pixels.shape[2] == 1:
         pixels = np.repeat(pixels, 3, axis=2)
     return turn_upright(standard_range(pixels), 1 if tag is None else int(tag.value))
+
+
+def _check_claims(series: Any, data: bytes) -> None:  # noqa: ANN401  tifffile has no types
+    """Compare what a TIFF claims with the bytes that are there, and with what memory allows.
+
+    Raises:
+        TooManyPixelsError: It would take more memory than `MAX_PIXELS` pixels of 16 bytes.
+        InputError: Its pixels lie beyond its end, or a compressed part is larger than any.
+    """
+    if series.nbytes > 16 * MAX_PIXELS:
+        raise TooManyPixelsError
+    compression = series.keyframe.compression
+    parts = [
+        part
+        for page in series.pages
+        if page is not None
+        for part in zip(page.dataoffsets, page.databytecounts, strict=False)
+    ]
+    whole = all(count for _, count in parts)  # a part that was never written is empty
+    if whole and compression == tiff_parts.NONE and series.nbytes > len(data):
+        raise InputError(f"it claims {series.nbytes:,} bytes of pixels, but has {len(data):,}")
+    for start, count in parts:
+        tiff_parts.check_unpacked(compression, data[start : start + count])
 
 
 def _channel_axis(shape: tuple[int, ...], axes: str) -> int | None:
@@ -152,6 +180,7 @@ def dicom_size(path: Path, data: bytes) -> Size:
         MissingPackageError: pydicom is not installed.
     """
     with _pydicom(path) as pydicom:
+        _check_deflated(pydicom, data)
         frame = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
         return int(frame.Rows), int(frame.Columns)
 
@@ -190,7 +219,17 @@ def read_dicom(path: Path, data: bytes) -> Image:
         MissingPackageError: pydicom is not installed.
     """
     with _pydicom(path) as pydicom:
+        _check_deflated(pydicom, data)
         return _read_frame(path, pydicom.dcmread(io.BytesIO(data)))
+
+
+def _check_deflated(pydicom: Any, data: bytes) -> None:  # noqa: ANN401  an optional package
+    """Stop where a DICOM whose whole content is deflated unpacks to more than any image has."""
+    file = io.BytesIO(data)
+    pydicom.filereader.read_preamble(file, force=False)
+    meta = pydicom.filereader._read_file_meta_info(file)  # noqa: SLF001  which leaves the place
+    if meta.get("TransferSyntaxUID") == pydicom.uid.DeflatedExplicitVRLittleEndian:
+        check_deflate(data[file.tell() :], -zlib.MAX_WBITS)
 
 
 def _read_frame(path: Path, frame: Any) -> Image:  # noqa: ANN401 (an optional package without types)
@@ -200,7 +239,7 @@ def _read_frame(path: Path, frame: Any) -> Image:  # noqa: ANN401 (an optional p
             f"'{path.name}' holds {frames} frames, but an image must be a single one; "
             f"save every frame as a file of its own."
         )
-    check_pixels(int(frame.Rows) * int(frame.Columns))
+    check_pixels(int(frame.Rows) * int(frame.Columns) * max(int(frame.SamplesPerPixel) // 4, 1))
     pixels = frame.pixel_array
     if frame.PhotometricInterpretation == "MONOCHROME1":
         low = -(1 << (frame.BitsStored - 1)) if frame.PixelRepresentation else 0

@@ -12,10 +12,12 @@ from PIL import TiffImagePlugin
 from segmentare.annotations.geometry import Image
 from segmentare.errors import DatasetError, InputError, MissingPackageError
 from segmentare.images.pictures import open_picture
+from segmentare.images.unpacking import check_deflate, check_lzma
 
 NONE, LZW, OLD_JPEG, JPEG = 1, 5, 6, 7  #: values of the tag Compression
 RGB, PALETTE, YCBCR = 2, 3, 6  #: values of the tag PhotometricInterpretation
 
+_DEFLATE, _LZMA = (8, 32946, 50013), (34925,)
 _DEPTHS = (1, 8, 16, 32, 64)  # bits per sample that arrays have
 
 
@@ -33,6 +35,14 @@ def check_depth(name: str, page: Any) -> None:  # noqa: ANN401  tifffile has no 
             f"'{name}' must have samples of 1, 8, 16, 32 or 64 bits to be read in parts; it has "
             f"{shown}. Save it with 8 or 16 bits."
         )
+
+
+def check_unpacked(compression: int, data: bytes) -> None:
+    """Stop where a tile or strip unpacks to more memory than any has; see `unpacking`."""
+    if compression in _DEFLATE:
+        check_deflate(data)
+    elif compression in _LZMA:
+        check_lzma(data)
 
 
 def decode(page: Any, data: bytes, index: int) -> Image:  # noqa: ANN401  tifffile has no types
@@ -54,6 +64,7 @@ def decode(page: Any, data: bytes, index: int) -> Image:  # noqa: ANN401  tifffi
         return _decode_jpeg(data, page.jpegtables, page.photometric)
     if page.compression == LZW and not _has_imagecodecs():
         return _decode_lzw(page, data, index)
+    check_unpacked(page.compression, data)
     if page.photometric == YCBCR and page.compression not in {OLD_JPEG, JPEG}:
         raise InputError("its colors are YCbCr without JPEG; save it in RGB")
     try:
