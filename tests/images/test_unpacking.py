@@ -30,7 +30,7 @@ def refused(read, path, sentence):
         read(path)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert most < 6e6
+    assert most < 12e6  # LZMA alone takes 8 MB to unpack
 
 
 def test_streams_are_measured_in_pieces(monkeypatch):
