@@ -47,7 +47,7 @@ def test_golden_dictionary():
 
 
 def test_a_color_has_three_parts():
-    with pytest.raises(ValueError, match="unpack"):
+    with pytest.raises(ValueError, match="must be a list of 3 values"):
         Category.from_dict({"name": "sky", "color": [1, 2]})
 
 
