@@ -25,8 +25,16 @@ Maps = dict[str, NDArray[np.float32]]  #: per head one array (channels, H / stri
 
 Labels = Mapping[str, Mapping[str, str]]  #: image name -> column -> value
 
-# Least and most of the settings of tasks in model.json; of all others 0 and 1.
+# Least and most of the settings of our tasks in model.json; other tasks may have any number.
+_SHARE, _ANY = (0, 1), (-(10**9), 10**9)
 _RANGES = {
+    "agreement": _SHARE,
+    "alike": _SHARE,
+    "least_stuff": _SHARE,
+    "peak": _SHARE,
+    "smallest": _SHARE,
+    "sure": _SHARE,
+    "threshold": _SHARE,
     "unit": (1e-3, 1e6),
     "spacing": (1, 100),
     "least_area": (0, 10**9),
@@ -188,7 +196,7 @@ class Task(ABC, Generic[A]):
 
 def _setting(name: str, value: Any, default: Any) -> Any:  # noqa: ANN401  any JSON value
     """Return a setting of a task, of the type of its default and within its range."""
-    least, most = _RANGES.get(name, (0, 1))
+    least, most = _RANGES.get(name, _ANY)
     if isinstance(default, str):
         return text(value, name)
     if isinstance(default, tuple):
