@@ -96,12 +96,13 @@ def evaluate(
     predictor = look_again(opened.predictor) if refine else opened.predictor
     dataset = _open_for(predictor, data, reader, skeleton, display)
     records = _chosen(dataset, run, part)
+    seen = read_seen(run)
     display.say(opened.why)
     evaluation = score(
         predictor,
         dataset,
         records,
-        seen=read_seen(run),
+        seen=seen,
         part=part or "",
         pictures=report is not None,
         display=display,
