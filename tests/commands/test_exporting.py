@@ -15,14 +15,15 @@ NNCF = importlib.util.find_spec("nncf") is not None
 
 def test_an_export_is_compared_and_reported(run_cli, tiny_run, drawn, tmp_path):
     out = tmp_path / "there"
-    words = ["--to", "torch", "--out", out, "--data", drawn]
+    words = ["--to", "openvino", "--out", out, "--data", drawn]
     code, output, errors = run_cli("export", tiny_run, *words)
     assert code == 0, errors
-    assert "torch float32" in output
+    assert "openvino float32" in output
     assert "dice of the export" in output
     assert {p.name for p in out.iterdir()} == {
         "model.json",
-        "network.pt2",
+        "network.xml",
+        "network.bin",
         "parity.json",
         "README.md",
     }
@@ -38,10 +39,12 @@ def test_an_export_is_compared_and_reported(run_cli, tiny_run, drawn, tmp_path):
 
 
 def test_predictions_of_an_export_are_those_of_the_run(run_cli, tiny_run, drawn, tmp_path):
-    assert run_cli("export", tiny_run, "--to", "torch", "--out", tmp_path / "x", "--quiet")[0] == 0
+    assert (
+        run_cli("export", tiny_run, "--to", "openvino", "--out", tmp_path / "x", "--quiet")[0] == 0
+    )
     images = sorted((drawn / "images").iterdir())[:3]
     for name, model in (("a", tiny_run), ("b", tmp_path / "x")):
-        words = ["--engine", "torch", "--precision", "float32", "--quiet"]
+        words = ["--engine", "openvino", "--precision", "float32", "--quiet"]
         assert run_cli("predict", model, *images, "--out", tmp_path / name, *words)[0] == 0
     one, other = contents(tmp_path / "a"), contents(tmp_path / "b")
     assert one.keys() == other.keys()
@@ -62,7 +65,9 @@ def test_predict_says_what_computes(run_cli, tiny_run, drawn, tmp_path):
 
 def test_a_mismatch_is_an_error_and_leaves_nothing(refused, tiny_run, tmp_path, monkeypatch):
     monkeypatch.setattr(parity, "MAPS", -1.0)
-    sentence = refused("export", tiny_run, "--to", "torch", "--out", tmp_path / "there", "--quiet")
+    sentence = refused(
+        "export", tiny_run, "--to", "openvino", "--out", tmp_path / "there", "--quiet"
+    )
     assert "must answer as the model does" in sentence
     assert list(tmp_path.iterdir()) == []
 
@@ -84,38 +89,39 @@ def test_an_export_that_answers_otherwise_is_noticed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(exporting, "open_model", spoiled)
     with pytest.raises(ValueError, match=r"head 'object' differ by up to 0.01"):
-        export(run, "torch", tmp_path / "there")
+        export(run, "openvino", tmp_path / "there")
 
 
 def test_an_export_does_not_replace_what_is_there(refused, run_cli, tiny_run, tmp_path):
     out = tmp_path / "there"
-    words = ["export", tiny_run, "--to", "torch", "--out", out, "--quiet"]
+    words = ["export", tiny_run, "--to", "openvino", "--out", out, "--quiet"]
     assert run_cli(*words)[0] == 0
     assert "is there already. Give another --out or --overwrite it" in refused(*words)
     assert run_cli(*words, "--overwrite")[0] == 0
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "work.txt").write_text("mine")
-    sentence = refused("export", tiny_run, "--to", "torch", "--out", precious, "--overwrite")
+    sentence = refused("export", tiny_run, "--to", "openvino", "--out", precious, "--overwrite")
     assert "it is no export, so it is not replaced" in sentence
     assert (precious / "work.txt").read_text() == "mine"
 
 
 def test_an_export_cannot_be_exported(refused, run_cli, tiny_run, tmp_path):
     out = tmp_path / "there"
-    assert run_cli("export", tiny_run, "--to", "torch", "--out", out, "--quiet")[0] == 0
-    sentence = refused("export", out, "--to", "torch", "--out", tmp_path / "again", "--quiet")
-    assert "is an export to torch already" in sentence
+    assert run_cli("export", tiny_run, "--to", "openvino", "--out", out, "--quiet")[0] == 0
+    sentence = refused("export", out, "--to", "openvino", "--out", tmp_path / "again", "--quiet")
+    assert "is an export to openvino already" in sentence
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (
-            ["--to", "torch", "--int8", "--data", "."],
+            ["--to", "onnx", "--int8", "--data", "."],
             "Only --to openvino or litert can be quantized",
         ),
-        (["--to", "torch", "--data", "nowhere"], "does not exist"),
+        (["--to", "onnx", "--data", "nowhere"], "does not exist"),
+        (["--to", "torch"], "invalid choice: 'torch'"),
     ],
 )
 def test_what_cannot_be_exported_is_a_sentence(refused, tiny_run, tmp_path, words, sentence):
@@ -134,8 +140,8 @@ def test_a_missing_package_is_a_sentence(refused, tiny_run, tmp_path, monkeypatc
 @pytest.mark.parametrize("name", ["flows", "pose"])
 def test_without_data_noise_is_compared(name, tmp_path):
     run = write_any(tmp_path / "run", TASKS[name])
-    result = export(run, "torch")
-    assert result.folder == tmp_path.resolve() / "run-torch"
+    result = export(run, "openvino")
+    assert result.folder == tmp_path.resolve() / "run-openvino"
     assert "noise" in result.images
     assert result.parity[0].score is None
 

@@ -36,11 +36,11 @@ def test_a_broken_image_among_good_ones(run_cli, tiny_run, photos, tmp_path):
     broken_image(photos)
     sixteen = photos / "images" / "deep.tif"
     cv2.imwrite(str(sixteen), np.full((48, 64), 7000, np.uint16))
-    code, _, errors = run_cli(
+    code, output, _ = run_cli(
         "predict", tiny_run, photos / "images", "--out", tmp_path / "masks", "--quiet"
     )
     assert code == 1
-    skipped = [line for line in errors.splitlines() if line.startswith("Skipped: ")]
+    skipped = [line for line in output.splitlines() if line.startswith("Skipped: ")]
     assert len(skipped) == 2
     assert "drawn_002.png" in "".join(skipped)
     assert "takes 3 channels of uint8, but the image has 1 channel of uint16" in "".join(skipped)
@@ -95,7 +95,7 @@ def test_nothing_to_predict(refused, tiny_run, photos, tmp_path):
 
 
 def test_the_masks_of_a_dataset_are_no_images(drawn):
-    from segmentare.commands.predicting import find_images
+    from segmentare.video.sources import find_images
 
     count = len(list((drawn / "images").iterdir()))
     found = find_images([drawn])

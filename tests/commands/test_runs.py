@@ -57,8 +57,12 @@ def test_options_that_cannot_be(refused, drawn, tmp_path, words, sentence):
 
 def test_a_run_that_exists_is_not_touched(refused, drawn, model):
     before = contents(model)
-    assert "holds a run already (model.json)" in refused("train", drawn, "--out", model, *TRAIN)
+    sentence = refused("train", drawn, "--out", model, *TRAIN)
+    assert "holds a run already (model.json)" in sentence
+    assert "--resume" not in sentence  # nothing is left to go on with
     assert contents(model) == before
+    (model / "training_state.safetensors").touch()
+    assert "--resume to go on with it, or" in refused("train", drawn, "--out", model, *TRAIN)
 
 
 def test_a_folder_of_other_files_is_not_touched_even_with_overwrite(refused, drawn, tmp_path):

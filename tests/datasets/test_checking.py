@@ -7,8 +7,9 @@ from drawn_folders import draw, mask, numbered, photo
 from PIL import Image
 
 from segmentare.datasets import open_dataset
-from segmentare.datasets.checking import check, keep_together, usable
-from segmentare.datasets.splitting import Split, make_split
+from segmentare.datasets.checking import check, keep_together
+from segmentare.datasets.splits import Split
+from segmentare.datasets.splitting import make_split
 from segmentare.images.fingerprints import Fingerprint, fingerprint, near_duplicates
 from segmentare.synthetic.lesion_dataset import SyntheticLesions
 
@@ -52,8 +53,9 @@ def test_each_broken_file_is_named_once_and_the_rest_is_checked(folder):
     assert checkup.empty == ("5",)
     assert checkup.full == ("6",)
     assert not checkup.can_train  # until the broken ones are left out
-    assert check(usable(dataset, checkup).without([])).usable == checkup.usable
-    assert [sample.name for sample in usable(dataset, checkup)] == ["5", "6", "7"]
+    mended = dataset.without({r.name for r in dataset.records} - {*checkup.usable})
+    assert check(mended).usable == checkup.usable
+    assert [sample.name for sample in mended] == ["5", "6", "7"]
 
 
 def test_images_of_another_kind_are_left_out(folder):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from command_line import images
+from command_line import TRAIN, images
 from drawn_poses import COCO
 from network_specs import SPECS
 
@@ -87,7 +87,10 @@ def test_a_server_sees_what_a_predictor_sees(case, tmp_path):
 
 
 @pytest.mark.slow
-def test_an_export_is_a_model(run_cli, refused, model, photos, tmp_path):
+def test_an_export_is_a_model(run_cli, refused, photos, tmp_path):
+    model = tmp_path / "model"
+    code, _, errors = run_cli("train", photos, "--out", model, *TRAIN, "--encoder", "resnet")
+    assert code == 0, errors
     said = json.loads((model / MODEL).read_text())
     said["task"]["threshold"] = 0.02  # after four steps many pixels stand at 0.5, to a rounding
     (model / MODEL).write_text(json.dumps(said))
@@ -110,6 +113,11 @@ def test_an_export_is_a_model(run_cli, refused, model, photos, tmp_path):
     assert "checksum" in refused("predict", out, photos, "--out", tmp_path / "again")
     damaged.unlink()
     assert "must hold" in refused("predict", out, photos, "--out", tmp_path / "again")
+
+
+def test_a_network_of_pytorch_alone_is_a_sentence():
+    with pytest.raises(ModelError, match=r"encoder 'lite0' exist in PyTorch only; .* resnet"):
+        build_network(replace(SPECS["resnet"], encoder="lite0", depth=5), (), seed=0)
 
 
 def test_files_that_are_no_export(tmp_path):

@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,11 +9,12 @@ from any_model import picture, write_any
 from segmentare.errors import MissingPackageError, ModelError
 from segmentare.models.checkpoint import MODEL
 from segmentare.models.description import read_model
-from segmentare.runtimes import ENGINES, available_cores, cache, open_engine, trial
+from segmentare.runtimes import ENGINES, cache, open_engine, trial
 from segmentare.runtimes.loading import Wanted, open_model
 from segmentare.runtimes.model import load
 from segmentare.runtimes.trial import Candidate, choose
 from segmentare.runtimes.writing import export
+from segmentare.training import machine
 
 pytestmark = pytest.mark.usefixtures("_any_engine")
 
@@ -22,9 +24,18 @@ def run(tmp_path):
     return write_any(tmp_path / "run")
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """An export of the run, as PyTorch and OpenVINO write it; to be copied, not changed."""
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    folder = tmp_path_factory.mktemp("written")
+    run = write_any(folder / "run")
+    return export(read_model(run), "openvino", folder / "exported").folder
+
+
 @pytest.fixture
-def exported(run, tmp_path):
-    return export(read_model(run), "torch", tmp_path / "exported").folder
+def exported(written, tmp_path):
+    return shutil.copytree(written, tmp_path / "exported")
 
 
 @pytest.fixture
@@ -71,11 +82,10 @@ def test_the_environment_may_name_the_usual_engine(run, monkeypatch):
 
 
 def test_the_usual_engine_is_passed_over_where_it_cannot_open_a_model(exported, monkeypatch):
-    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    monkeypatch.setenv("SEGMENTARE_ENGINE", "onnx")
-    assert load(exported).computed == "torch float32"
-    with pytest.raises(ModelError, match="'onnx' must be able to compute"):
-        load(exported, engine="onnx")
+    monkeypatch.setenv("SEGMENTARE_ENGINE", "torch")
+    assert load(exported).computed == "openvino float32"
+    with pytest.raises(ModelError, match="'torch' must be able to compute"):
+        load(exported, engine="torch")
 
 
 def test_a_trial_is_held_once_and_remembered(run, only, monkeypatch):
@@ -105,7 +115,7 @@ def test_a_trial_of_another_machine_does_not_count(run, monkeypatch):
     rows = [row("torch", "float32", 9.0).to_dict(), row("torch", "bfloat16", 1.0).to_dict()]
     cache.remember_trial(model, {"rows": rows})
     assert load(run).computed == "torch bfloat16"
-    monkeypatch.setattr(cache, "available_cores", lambda: 1024)
+    monkeypatch.setattr(cache, "threads", lambda: 1024)
     assert load(run).computed == "torch float32"
 
 
@@ -213,7 +223,7 @@ def test_nothing_that_computes_the_model_is_a_sentence(run, exported, only):
     only()
     with pytest.raises(MissingPackageError, match="PyTorch or TensorFlow, and neither"):
         load(run)
-    with pytest.raises(MissingPackageError, match=r"'torch' needs torch, .*segmentare\[torch\]'"):
+    with pytest.raises(MissingPackageError, match=r"'openvino' needs openvino, .*\[openvino\]'"):
         load(exported)
 
 
@@ -239,8 +249,8 @@ def test_an_engine_that_cannot_open_the_format_is_a_sentence(exported):
     model = read_model(exported)
     from segmentare.runtimes import Settings
 
-    with pytest.raises(ModelError, match=r"cannot compute torch in float32\. Give `engine` torch"):
-        open_engine(ENGINES["onnx"], model, Settings())
+    with pytest.raises(ModelError, match=r"compute openvino in float32\. Give `engine` openvino"):
+        open_engine(ENGINES["torch"], model, Settings())
 
 
 DAMAGES = {
@@ -255,15 +265,15 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_export_is_a_sentence(exported, damage):
-    DAMAGES[damage](exported / "network.pt2")
-    with pytest.raises(ModelError, match=r"network.pt2.*export the model again") as caught:
+    DAMAGES[damage](exported / "network.bin")
+    with pytest.raises(ModelError, match=r"network\.bin.*export the model again") as caught:
         load(exported)
     assert "\n" not in str(caught.value)
 
 
 DESCRIPTIONS = {
     "no files": {"files": {}},
-    "files elsewhere": {"files": {"../network.pt2": "0"}},
+    "files elsewhere": {"files": {"../network.bin": "0"}},
     "no format": {"format": None, "files": None},
     "another format": {"format": "abacus"},
 }
@@ -280,9 +290,27 @@ def test_a_damaged_description_of_an_export_is_a_sentence(exported, case):
 
 def test_the_threads_are_those_that_are_given(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert available_cores() == 3
+    assert machine.threads() == 3
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert available_cores() >= 1
+    assert machine.threads() >= 1
+
+
+def test_an_old_export_that_would_be_unpickled_is_a_sentence(exported):
+    description = json.loads((exported / MODEL).read_text())
+    description["export"] |= {"format": "torch", "files": {"network.pt2": "0"}}
+    (exported / MODEL).write_text(json.dumps(description))
+    with pytest.raises(ModelError, match=r"not be an export to torch\.export, .* Export the model"):
+        load(exported)
+
+
+def test_the_two_files_of_a_run_are_all_that_pytorch_needs(run, tmp_path):
+    there = tmp_path / "there"
+    there.mkdir()
+    for name in (MODEL, "weights.safetensors"):
+        shutil.copy(run / name, there / name)
+    image = picture()
+    one, other = (load(f, engine="torch").predict(image) for f in (run, there))
+    assert np.array_equal(one.category, other.category)
 
 
 def test_an_export_predicts_as_its_run(run, exported):

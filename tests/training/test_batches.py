@@ -1,5 +1,6 @@
 from collections import Counter
 
+import cv2
 import numpy as np
 import pytest
 
@@ -7,7 +8,7 @@ from segmentare.annotations.segmentation import UNLABELED, Category, Sample, Seg
 from segmentare.datasets.augmentation import Augmentation
 from segmentare.prediction.preprocessing import Preprocessing
 from segmentare.tasks import SemanticTask
-from segmentare.training.batches import Batches, prepare
+from segmentare.training.batches import Batches, one_opencv_thread, prepare
 
 TASK = SemanticTask((Category("background", (0, 0, 0), background=True), Category("x", (1, 1, 1))))
 STILL = Augmentation.none()
@@ -130,3 +131,10 @@ def test_prepare_brings_a_sample_to_the_networks_scale():
 def test_prepare_names_the_image_that_is_unlike_the_others():
     with pytest.raises(ValueError, match=r"'painted' is unlike .* 1 channel of uint16"):
         prepare(painted("uint16", 1), preprocessing())
+
+
+def test_opencv_has_its_threads_back_after_a_training():
+    before = cv2.getNumThreads()
+    with one_opencv_thread():
+        assert cv2.getNumThreads() == 1
+    assert cv2.getNumThreads() == before

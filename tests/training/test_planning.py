@@ -460,7 +460,7 @@ def test_a_machine_fifty_times_slower_gets_a_smaller_plan(start):
     """Images first, then the batch, then the network, unless it has starting weights."""
     areas, batches, widths = [], [], []
     for slower in (1, 5, 10, 50):
-        request = PlanRequest(budget=100.0)
+        request = PlanRequest(budget=100.0, spec=choose_spec("unet", "resnet", None, None))
         speed = USUAL_SPEED / slower
         plan = make_plan(disks((288, 384)), 168, TASK, request, start, speed, 5.0)
         areas.append(int(np.prod(plan.preprocessing.size)))

@@ -83,14 +83,21 @@ def demo(
     try:
         run = attempt(budget=budget)
     except BudgetError as error:  # a demo ends with something to show, on a slow machine later
-        enough = 1.5 * error.needed
-        display.warn(f"This machine is slow: the demo takes {duration(enough)}.")
-        run = attempt(budget=enough)
+        display.warn(f"This machine is slow: the demo takes {duration(error.needed)}.")
+        run = attempt(budget=error.needed)
     if drawn:
         sure = task != "pose"  # skeletons have no probability of pixels
         masks, images = out / "masks", new / "images"
         predict(
-            run.folder, images, masks, overlay=True, probability=sure, overwrite=True, quiet=quiet
+            run.folder,
+            images,
+            masks,
+            overlay=True,
+            probability=sure,
+            overwrite=True,
+            # Its own: to try all engines takes longer than six images.
+            framework="tensorflow" if run.plan.framework == "tensorflow" else "torch",
+            quiet=quiet,
         )
         display.say(f"Masks and overlays of {_NEW} new images: {masks}")
     display.say(f"Report, to be opened in a browser: {run.report}", style="bold")

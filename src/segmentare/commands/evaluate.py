@@ -95,8 +95,7 @@ def evaluate(
     )
     predictor = look_again(opened.predictor) if refine else opened.predictor
     dataset = _open_for(predictor, data, reader, skeleton, display)
-    records = _chosen(dataset, run, part)
-    seen = read_seen(run)
+    records, seen = _chosen(dataset, run, part), read_seen(run)
     display.say(opened.why)
     evaluation = score(
         predictor,

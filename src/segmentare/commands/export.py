@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @command
 def export(
     run: Folder,
-    to: Literal["onnx", "openvino", "torch", "savedmodel", "litert"],
+    to: Literal["onnx", "openvino", "savedmodel", "litert"],
     out: Folder | None = None,
     *,
     overwrite: bool = False,

@@ -109,7 +109,7 @@ def predict(
         DatasetError: There is no image, two would get the same name, or the one video cannot be
             read.
         OutputExistsError: A result is there already, or would replace an image, the background or
-            the video itself.
+            the video itself; or another process is writing into the folder.
         InputError: Something is to be written that the model or the sources do not have.
 
     Examples:
@@ -125,6 +125,7 @@ def predict(
     from segmentare.commands.bulk import LOCAL, predict_on_ray
     from segmentare.commands.predicting import Images, Job, Predictions
     from segmentare.datasets.chosen_skeletons import choose_skeleton
+    from segmentare.locking import locked
     from segmentare.progress import Display
     from segmentare.results.outputs import Outputs, VideoOutputs
     from segmentare.runtimes.loading import Wanted
@@ -154,14 +155,15 @@ def predict(
         raise InputError(f"`ray` is for images; got the video {str(videos[0])!r}. Leave it out.")
     found = find_images(places) if places or not videos else {}
     opened = job.open(found.values())
-    if ray:
-        address = LOCAL if ray is True else str(ray)
-        return predict_on_ray(job, opened, found, address, display)
     result = Predictions(out=job.out)
-    if found:
-        shown = Images(opened.predictor, job.run, job.out, outputs, display, opened.why)
-        shown.predict(found, result)
-    _predict_videos(job, opened, videos, result, display)
+    with locked(job.out):  # the tables of two calls would replace each other
+        if ray:
+            address = LOCAL if ray is True else str(ray)
+            return predict_on_ray(job, opened, found, address, display)
+        if found:
+            shown = Images(opened.predictor, job.run, job.out, outputs, display, opened.why)
+            shown.predict(found, result)
+        _predict_videos(job, opened, videos, result, display)
     return result
 
 

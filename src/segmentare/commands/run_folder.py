@@ -9,6 +9,7 @@ from pathlib import Path
 from segmentare.atomic import write_json
 from segmentare.commands.running import RUN, Found
 from segmentare.errors import ModelError, OutputExistsError
+from segmentare.locking import LOCK
 from segmentare.models.checkpoint import MODEL, WEIGHTS
 from segmentare.overwriting import check_inputs
 from segmentare.training.logs import NAME as LOG
@@ -45,13 +46,15 @@ def check_folder(out: Path, *, resume: bool, overwrite: bool, inputs: Sequence[P
         raise OutputExistsError(f"{str(out)!r} must be a folder; it is a file. Give another `out`.")
     there = [name for name in (MODEL, PLAN) if _is_ours(out / name)]
     if there and not overwrite:
+        stopped = (out / PLAN).is_file() and (out / STATE).is_file()
+        resuming = "`resume=True` to go on with it, " if stopped else ""
         raise OutputExistsError(
-            f"{str(out)!r} holds a run already ({there[0]}). Give another `out`, `resume=True` "
-            "to go on with it, or `overwrite=True` to replace it."
+            f"{str(out)!r} holds a run already ({there[0]}). Give another `out`, {resuming}or "
+            "`overwrite=True` to replace it."
         )
     if there:
         check_inputs([out, *out.iterdir()], inputs)
-    if out.is_dir() and not there and any(out.iterdir()):
+    if out.is_dir() and not there and any(path.name != LOCK for path in out.iterdir()):
         raise OutputExistsError(
             f"{str(out)!r} must be empty or hold a run; it holds other files. Give another `out`."
         )

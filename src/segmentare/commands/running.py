@@ -17,6 +17,7 @@ from segmentare.atomic import write_json
 from segmentare.datasets.base import Dataset
 from segmentare.datasets.decoding import Loaded
 from segmentare.datasets.files import FileDataset
+from segmentare.datasets.splits import Split
 from segmentare.models.checkpoint import save_description, save_model
 from segmentare.prediction.predictor import Predictor
 from segmentare.progress import Display, duration
@@ -25,7 +26,6 @@ from segmentare.training.logs import Log
 from segmentare.training.loop import BEST, Training
 from segmentare.training.machine import describe_machine, now, peak_memory_gb
 from segmentare.training.outcome import doubts, work_done
-from segmentare.training.parts import Parts
 from segmentare.training.plan import Plan
 from segmentare.training.state import STATE
 from segmentare.training.tuning import Validation, tune
@@ -47,7 +47,7 @@ class Found:
 
     dataset: FileDataset
     loaded: Loaded
-    parts: Parts
+    parts: Split
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Trained:
     folder: Path
     predictor: Predictor[Any]
     dataset: Dataset
-    parts: Parts
+    parts: Split
     plan: Plan
     facts: dict[str, Any]
 

@@ -10,6 +10,7 @@ from segmentare.atomic import write_json
 from segmentare.commands.running import Trained
 from segmentare.datasets import KEYPOINT_TASKS
 from segmentare.drawing.objects import NOT_JUDGED, OUTCOMES
+from segmentare.locking import locked
 from segmentare.models.checkpoint import load_description
 from segmentare.progress import Display
 from segmentare.report.evaluation import Evaluation, image_score, score
@@ -52,17 +53,21 @@ def score_run(run: Trained, command: str, display: Display) -> Evaluation | None
     Returns:
         The evaluation, or `None` where no test part was kept: the report then says so.
     """
-    evaluation = None
-    if run.parts.test:
-        names = set(run.parts.test)
-        records = [record for record in run.dataset.records if record.name in names]
-        seen = read_seen(run.folder)
-        evaluation = score(
-            run.predictor, run.dataset, records, seen=seen, part="test", display=display
-        )
-        write_json(run.folder / SCORES, evaluation.to_dict())
-    write_report(run.folder / REPORT, _of_run(run, evaluation, command))
+    with locked(run.folder):
+        evaluation = _score_test(run, display)
+        if evaluation is not None:
+            write_json(run.folder / SCORES, evaluation.to_dict())
+        write_report(run.folder / REPORT, _of_run(run, evaluation, command))
     return evaluation
+
+
+def _score_test(run: Trained, display: Display) -> Evaluation | None:
+    if not run.parts.test:
+        return None
+    names = set(run.parts.test)
+    records = [record for record in run.dataset.records if record.name in names]
+    seen = read_seen(run.folder)
+    return score(run.predictor, run.dataset, records, seen=seen, part="test", display=display)
 
 
 def _of_run(run: Trained, evaluation: Evaluation | None, command: str) -> ReportData:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from segmentare.annotations.poses import Skeleton
     from segmentare.datasets.base import Dataset
+    from segmentare.datasets.splits import Split
     from segmentare.prediction.predictor import Predictor
     from segmentare.report.evaluation import Evaluation
-    from segmentare.training.parts import Parts
     from segmentare.training.plan import Plan
 
 
@@ -48,7 +48,7 @@ class Run(Result):
     folder: Path
     predictor: Predictor[Any]
     dataset: Dataset
-    parts: Parts
+    parts: Split
     plan: Plan
     facts: dict[str, Any]
     evaluation: Evaluation | None
@@ -152,8 +152,8 @@ def train(
 
         [the network and how it learns]
         network: Kind of network; `segmentare networks` lists them.
-        encoder (NAME): Encoder of the network: resnet, plain, vgg, or a Hugging Face AutoBackbone
-            as hf:FOLDER_OR_NAME; left out, the network's usual one.
+        encoder (NAME): Encoder of the network: lite0, lite1, lite2, resnet, plain, vgg, or a
+            Hugging Face AutoBackbone as hf:FOLDER_OR_NAME; left out, the network's usual one.
         width (FACTOR): Factor on the channels of the encoder.
         depth (N): Number of levels of the encoder.
         size: Size of the training images in pixels, such as 256 or 192x256 (height x width).
@@ -190,7 +190,7 @@ def train(
         DatasetError: The data cannot be used as it is.
         BudgetError: The budget is too short for a training.
         ModelError: There is no such network, nothing to resume, or weights that do not fit.
-        OutputExistsError: The folder holds a run already.
+        OutputExistsError: The folder holds a run already, or another process trains there.
         MissingPackageError: The framework, or any, is not installed.
 
     Examples:

@@ -26,11 +26,12 @@ from segmentare.datasets.base import Dataset, Record
 from segmentare.datasets.chosen_skeletons import open_as
 from segmentare.datasets.decoding import Loaded, load
 from segmentare.errors import DatasetError, InputError
+from segmentare.locking import locked
 from segmentare.models.frameworks import AUTO
 from segmentare.progress import Display
 from segmentare.tasks import TASKS
 from segmentare.training.backend import Engine
-from segmentare.training.batches import Batches, prepare
+from segmentare.training.batches import Batches, one_opencv_thread, prepare
 from segmentare.training.loop import Training
 from segmentare.training.parts import Splitting, choose_parts
 from segmentare.training.plan import Plan
@@ -85,39 +86,57 @@ def train_model(
     _check(wanted)
     earlier = read_plan(out / PLAN) if options.resume else None
     framework = framework_of(options.framework, earlier)
-    with processes_for(options.devices, framework) as processes:
-        display = display if processes.first else Display(quiet=True)
-        found = _read(wanted, earlier, display)
-        plan = earlier or processes.share(_first_plan(found, wanted, framework))
-        plan = processes.fit(plan, request.batch)
-        engine = load_engine(framework)(plan.spec, plan.task.heads, plan.seed)
-        if earlier is None:  # the state holds all weights; what they started from may be gone
-            plan = started(engine, plan)
-        samples, validation = _prepared(found, plan, display)
-        batches = _batches(samples, plan)
-        if earlier is None:
-            plan = _timed(plan, batches, engine, processes, wanted)
-            batches = replace(batches, batch=plan.batch)
-            if processes.first:
-                write_plan(out, plan, found, options.start)
-        for line in plan.reasons:
-            display.say(line)
-        found.loaded.samples.clear()  # only the prepared ones are used from here on
-        training = Training(plan, engine, batches, None, out)
-        chosen = validate_on(training, validation, len(found.parts.test))
-        training.processes, training.spent = processes, time.perf_counter() - wanted.began
-        with stop_on_signal(training, display):
-            stopped = run_loop(training, display, resume=options.resume)
-            processes.leave()
-            trained = finish(training, found, chosen.chosen(), wanted.began, stopped=stopped)
+    load_engine(framework)  # which takes seconds, on a busy machine a minute; then the clock starts
+    wanted = replace(wanted, began=time.perf_counter())
+    several = processes_for(options.devices, framework)
+    with one_opencv_thread(), several as processes:
+        if not processes.first:
+            return _train(wanted, earlier, framework, processes, Display(quiet=True))
+        with locked(out):
+            _check(wanted)  # again, because a training may just have ended there
+            trained = _train(wanted, earlier, framework, processes, display)
     for line in trained.facts["warnings"]:
         display.warn(line)
     return trained
 
 
+def _train(
+    wanted: _Wanted,
+    earlier: Plan | None,
+    framework: str,
+    processes: Processes,
+    display: Display,
+) -> Trained:
+    """Train as one of the processes that train together."""
+    out, options = wanted.out, wanted.options
+    found = _read(wanted, earlier, display)
+    plan = earlier or processes.share(_first_plan(found, wanted, framework))
+    plan = processes.fit(plan, wanted.request.batch)
+    engine = load_engine(framework)(plan.spec, plan.task.heads, plan.seed)
+    if earlier is None:  # the state holds all weights; what they started from may be gone
+        plan = started(engine, plan)
+    samples, validation = _prepared(found, plan, display)
+    batches = _batches(samples, plan)
+    if earlier is None:
+        plan = _timed(plan, batches, engine, processes, wanted)
+        batches = replace(batches, batch=plan.batch)
+        if processes.first:
+            write_plan(out, plan, found, options.start)
+    for line in plan.reasons:
+        display.say(line)
+    found.loaded.samples.clear()  # only the prepared ones are used from here on
+    training = Training(plan, engine, batches, None, out)
+    chosen = validate_on(training, validation, len(found.parts.test))
+    training.processes, training.spent = processes, time.perf_counter() - wanted.began
+    with stop_on_signal(training, display):
+        stopped = run_loop(training, display, resume=options.resume)
+        processes.leave()
+        return finish(training, found, chosen.chosen(), wanted.began, stopped=stopped)
+
+
 @dataclass(frozen=True)
 class _Wanted:
-    """What a training is told, and when it began."""
+    """What a training is told, and when its budget began."""
 
     data: Path
     out: Path

@@ -94,7 +94,13 @@ def open_dataset(
         >>> dataset[0].annotation.category.shape
         (48, 64)
     """
-    root = Path(root)
+    return _check_objects(recognize(Path(root), reader, task, skeleton), task)
+
+
+def recognize(
+    root: Path, reader: str | None, task: str, skeleton: Skeleton | None = None
+) -> FileDataset:
+    """Open a folder as `open_dataset` does, also where objects are not told apart."""
     readers = _readers(task)
     if reader is not None and reader not in readers:
         raise DatasetError(
@@ -112,9 +118,10 @@ def open_dataset(
             },
         )
         if opened is not None:
+            opened = _without_repeated(opened)
             if task == "body" and name in READERS:
                 return _as_people(opened, skeleton)
-            return _check_objects(opened, task)
+            return opened
     known = "; ".join(f"{name}: {layout}" for name, (_, layout) in readers.items())
     asked = f"the layout of '{reader}'" if reader else "a known layout"
     raise DatasetError(f"'{root}' must hold images in {asked}. Known layouts are {known}.")
@@ -168,6 +175,12 @@ def _readers(task: str) -> dict[str, tuple[str, str]]:
     if task == "body":
         return KEYPOINT_READERS | READERS
     return KEYPOINT_READERS if task in KEYPOINT_TASKS else READERS
+
+
+def _without_repeated(opened: FileDataset) -> FileDataset:
+    from segmentare.datasets.identity import without_repeated
+
+    return without_repeated(opened)
 
 
 def _as_people(opened: FileDataset, skeleton: Skeleton | None) -> FileDataset:

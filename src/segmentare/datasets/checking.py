@@ -27,7 +27,8 @@ from segmentare.datasets.mask_images import (
     only_masks,
     refuse_own_mask,
 )
-from segmentare.datasets.splitting import Split, make_split
+from segmentare.datasets.splits import Split
+from segmentare.datasets.splitting import make_split
 from segmentare.errors import DatasetError, MissingPackageError
 from segmentare.images.fingerprints import fingerprint
 from segmentare.images.reading import read_image
@@ -148,12 +149,6 @@ def _sum_up(dataset: Dataset, good: Sequence[Seen]) -> Checkup:
         parts=findings.parts(good),
         fingerprints={seen.record.name: seen.mark for seen in good if seen.mark is not None},
     )
-
-
-def usable(dataset: FileDataset, checkup: Checkup) -> FileDataset:
-    """Return the dataset without the images that the check found unusable."""
-    keep = frozenset(checkup.usable)
-    return dataset.without([r.name for r in dataset.records if r.name not in keep])
 
 
 def keep_together(

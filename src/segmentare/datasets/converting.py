@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +12,13 @@ from typing import Any
 
 from segmentare.annotations.instances import Flattened, Instances
 from segmentare.annotations.segmentation import Category, Segmentation
-from segmentare.datasets import WITH_STUFF, open_dataset
+from segmentare.datasets import WITH_STUFF, recognize
 from segmentare.datasets.base import Record
 from segmentare.datasets.files import FileDataset
 from segmentare.datasets.object_dataset import ObjectDataset
 from segmentare.datasets.writers.coco import CocoWriter, PanopticWriter
 from segmentare.datasets.writers.formats import (
+    DatasetWriter,
     IdWriter,
     Item,
     MaskWriter,
@@ -125,16 +126,29 @@ def convert_objects(
         writer = FORMATS[to](building, _counted(dataset))
         written, skipped = _write_all(dataset, writer, display)
         writer.finish()
-    told_apart = writer.tells_apart or isinstance(dataset, ObjectDataset)
+    if not writer.tells_apart and not isinstance(dataset, ObjectDataset):
+        writer.objects = 0
+    remarks = [problem.what for problem in dataset.problems if not problem.stops]
+    return converted(out, writer, written, remarks, skipped)
+
+
+def converted(
+    out: Path,
+    writer: DatasetWriter[Any],
+    images: int,
+    remarks: Sequence[str],
+    skipped: Sequence[tuple[str, str]],
+) -> Converted:
+    """Return what a writer wrote; see `Converted`."""
     return Converted(
         out=out,
         layout=writer.layout,
-        images=written,
-        objects=writer.objects if told_apart else 0,
+        images=images,
+        objects=writer.objects,
         lost={what: count for what, count in writer.lost.items() if count},
         notes={what: count for what, count in writer.notes.items() if count},
-        remarks=tuple(problem.what for problem in dataset.problems if not problem.stops),
-        skipped=skipped,
+        remarks=tuple(remarks),
+        skipped=tuple(skipped),
     )
 
 
@@ -165,12 +179,10 @@ def new_folder(out: Path) -> Iterator[Path]:
 
 def _open_whole(data: Path, reader: str | None, to: str) -> FileDataset:
     """Open a dataset for the task that keeps most of what it holds."""
-    try:
-        found = open_dataset(data, reader, "panoptic" if to == "panoptic" else "instance")
-        if found.reader in WITH_STUFF:  # so that lost stuff can be told
-            found = open_dataset(data, found.reader, "panoptic")
-    except DatasetError:
-        found = open_dataset(data, reader)
+    task = "panoptic" if to == "panoptic" else "instance"
+    found = recognize(data, reader, task)
+    if task == "instance" and found.reader in WITH_STUFF:  # so that lost stuff can be told
+        found = recognize(data, found.reader, "panoptic")
     if not found.records:
         reasons = [problem.what for problem in found.problems if problem.stops]
         raise DatasetError(f"'{data}' must hold images that can be read. {' '.join(reasons[-1:])}")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +16,14 @@ from segmentare.annotations.skeletons import dropped
 from segmentare.atomic import write_text
 from segmentare.datasets import open_dataset
 from segmentare.datasets.as_skeleton import conversion, in_skeleton
-from segmentare.datasets.converting import Converted, new_folder
+from segmentare.datasets.converting import Converted, converted, new_folder
 from segmentare.datasets.listing import list_images
 from segmentare.datasets.pose_dataset import PoseDataset
 from segmentare.datasets.readers.coco_keypoints import keypoint_files
 from segmentare.datasets.readers.coco_marks import Marks, read_marks
 from segmentare.datasets.readers.openpose import LAYOUTS, SUFFIX, file_name, read_openpose, to_json
 from segmentare.datasets.readers.openpose_dataset import openpose_files
+from segmentare.datasets.writers.formats import DatasetWriter
 from segmentare.datasets.writers.keypoints import CocoKeypoints
 from segmentare.errors import DatasetError
 from segmentare.images.reading import image_size
@@ -73,99 +72,78 @@ def convert_poses(
     source = _source(data, reader, skeleton)
     if skeleton is not None:
         source = _in_skeleton(source, skeleton)
-    writer: _Writer = _OpenPose(source) if to == "openpose" else _Coco(source)
     skipped: list[tuple[str, str]] = []
-    images = people = 0
+    images = 0
     with new_folder(out) as building:
+        kind = _OpenPose if to == "openpose" else _Coco
+        writer: DatasetWriter[_Shown] = kind(building, source)
         for shown in display.over(source.shown, "Converting", source.count):
             if not isinstance(shown, _Shown):
                 skipped.append(shown)
                 continue
-            writer.add(building, shown)
+            writer.add(shown)
             images += 1
-            people += int((shown.poses.keypoints[..., 2] > 0).any(axis=1).sum())
         if not images:
             reasons = " ".join(reason for _, reason in skipped[:1])
             raise DatasetError(f"'{data}' must hold people that can be read. {reasons}".strip())
-        writer.finish(building)
-    lost = {what: count for what, count in writer.lost.items() if count}
-    notes = {what: count for what, count in writer.notes.items() if count}
-    return Converted(
-        out, writer.layout, images, people, lost, notes, source.remarks, tuple(skipped)
-    )
+        writer.finish()
+    return converted(out, writer, images, source.remarks, skipped)
 
 
-class _Writer(ABC):
-    layout: str
-
-    def __init__(self, source: _Source) -> None:
-        self.source = source
-        self.lost: Counter[str] = Counter()
-        self.notes: Counter[str] = Counter()
-
-    @abstractmethod
-    def add(self, out: Path, shown: _Shown) -> None:
-        """Write one image."""
-
-    @abstractmethod
-    def finish(self, out: Path) -> None:
-        """Write what belongs to all images together."""
-
-
-class _OpenPose(_Writer):
+class _OpenPose(DatasetWriter[_Shown]):
     """One file for each image, of 25 keypoints, or of 18 where there were those 18."""
 
-    def __init__(self, source: _Source) -> None:
-        super().__init__(source)
+    def __init__(self, out: Path, source: _Source) -> None:
+        super().__init__(out)
         self._layout = 18 if source.skeleton.keypoints == LAYOUTS[18].keypoints else 25
         self.layout = f"OpenPose's JSON of {self._layout} keypoints (keypoints/*{SUFFIX})"
         gone = set(dropped(source.skeleton, LAYOUTS[self._layout]))
         self._gone = np.array([name in gone for name in source.skeleton.keypoints])
 
-    def add(self, out: Path, shown: _Shown) -> None:
-        visibility = shown.poses.keypoints[..., 2]
+    def add(self, item: _Shown) -> None:
+        self.objects += int((item.poses.keypoints[..., 2] > 0).any(axis=1).sum())
+        visibility = item.poses.keypoints[..., 2]
         empty = int((~(visibility > 0).any(axis=1)).sum())
         self.lost["keypoints that OpenPose does not have"] += int(
             (visibility[:, self._gone] > 0).sum()
         )
         self.lost["crowds and people without keypoints are left out"] += empty
-        if shown.poses.segmentation is not None:
-            self.lost["silhouettes"] += len(shown.poses)
-        if shown.poses.scores is None:
+        if item.poses.segmentation is not None:
+            self.lost["silhouettes"] += len(item.poses)
+        if item.poses.scores is None:
             self.notes["hidden keypoints are written as visible ones"] += int(
                 (visibility == HIDDEN).sum()
             )
-        text = to_json(shown.poses, self._layout)
-        write_text(out / "keypoints" / file_name(shown.name), text)
-        _copy(shown, out / "images")
-
-    def finish(self, out: Path) -> None:
-        """Every image has a file of its own."""
+        text = to_json(item.poses, self._layout)
+        write_text(self.out / "keypoints" / file_name(item.name), text)
+        _copy(item, self.out / "images")
 
 
-class _Coco(_Writer):
+class _Coco(DatasetWriter[_Shown]):
     """One file for each part of the split, with the keypoints as they are."""
 
     layout = "COCO keypoints (annotations/person_keypoints_*.json)"
 
-    def __init__(self, source: _Source) -> None:
-        super().__init__(source)
+    def __init__(self, out: Path, source: _Source) -> None:
+        super().__init__(out)
+        self._source = source
         self._files: dict[str, CocoKeypoints] = {}
 
-    def add(self, out: Path, shown: _Shown) -> None:
-        folder = shown.part or "images"
+    def add(self, item: _Shown) -> None:
+        self.objects += int((item.poses.keypoints[..., 2] > 0).any(axis=1).sum())
+        folder = item.part or "images"
         file = self._files.setdefault(
-            folder, CocoKeypoints(self.source.skeleton, self.source.category)
+            folder, CocoKeypoints(self._source.skeleton, self._source.category)
         )
-        copied = _copy(shown, out / folder)
+        copied = _copy(item, self.out / folder)
         if copied is None:
             self.notes["images are not there, so their names are guessed"] += 1
-        self.notes["images without size, which no file says"] += shown.size is None
-        file.add(copied or f"{shown.name}.jpg", shown.poses, shown.size)
+        self.notes["images without size, which no file says"] += item.size is None
+        file.add(copied or f"{item.name}.jpg", item.poses, item.size)
 
-    def finish(self, out: Path) -> None:
+    def finish(self) -> None:
         for name, file in self._files.items():
-            path = out / "annotations" / f"person_keypoints_{name}.json"
+            path = self.out / "annotations" / f"person_keypoints_{name}.json"
             write_text(path, json.dumps(file.to_dict()))
 
 

@@ -41,7 +41,6 @@ class FileFinder:
         for found in files:
             self._by_name.setdefault(found.path.name, []).append(found.path)
             self._by_stem.setdefault(found.path.stem, []).append(found.path)
-        self._above = {found.path.parent.name for found in files}
         masks = {found.path for found in files if found.role == "mask"}
         self._masks = masks if len(masks) < len(files) else set()  # else the names mislead
 
@@ -70,11 +69,18 @@ class FileFinder:
         Servers, and tools on other machines, write down folders that are not there.
         """
         parts = parts_of(name)
-        if len(parts) < 2 or parts[-2] in self._above:
+        if len(parts) < 2 or parts[-2] in self._folders():
             return None
         found = self._longest(parts[-1:], "image", least=1)
         self._alone += [name] * (found is not None)
         return found
+
+    def _folders(self) -> set[str]:
+        """Return the names of all folders of the dataset, also of those without an image."""
+        if not self._above:
+            below = (name for _, folders, _ in os.walk(self.root) for name in folders)
+            self._above = {self.root.resolve().name, *below}
+        return self._above
 
     def alike(self, name: str, role: Role) -> Path | None:
         """Return a file of that role and another ending, to be proposed instead of a lost one."""

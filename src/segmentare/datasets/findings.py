@@ -14,7 +14,7 @@ from segmentare.annotations.segmentation import UNLABELED, Category
 from segmentare.datasets.base import Dataset, Part, Problem, Record
 from segmentare.datasets.checkups import CategoryUse, Crossing
 from segmentare.datasets.files import relative
-from segmentare.datasets.splitting import Split
+from segmentare.datasets.splits import Split
 from segmentare.images.fingerprints import Fingerprint, near_duplicates
 
 LEAST_IMAGES = 3  #: one to train on, one to choose by, one to measure on

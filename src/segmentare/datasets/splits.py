@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self
 
-from segmentare.atomic import write_text
-from segmentare.datasets.base import Part, Record
+from segmentare.datasets.base import PARTS, Part, Record
 from segmentare.datasets.tables import read_rows
 from segmentare.errors import DatasetError
-
-PARTS: tuple[Part, ...] = get_args(Part)
 
 
 @dataclass(frozen=True)
@@ -45,13 +40,17 @@ class Split:
                 f"A split must name every image once; '{twice}' stands in it {often[twice]} times."
             )
 
+    def by_part(self) -> dict[str, tuple[str, ...]]:
+        """Return the names by the name of the part."""
+        return {part: getattr(self, part) for part in PARTS}
+
     def part_of(self) -> dict[str, Part]:
         """Return the part of every name."""
         return {name: part for part in PARTS for name in getattr(self, part)}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the split as JSON-ready data."""
-        parts = {str(part): list(getattr(self, part)) for part in PARTS}
+        parts = {part: list(names) for part, names in self.by_part().items()}
         return parts | {"seed": self.seed, "how": self.how}
 
     @classmethod
@@ -59,17 +58,6 @@ class Split:
         """Read what `to_dict` wrote; parts that are missing are empty."""
         train, val, test = (tuple(str(name) for name in data.get(part, ())) for part in PARTS)
         return cls(train, val, test, int(data.get("seed", 0)), str(data.get("how", "")))
-
-
-def write_split(split: Split, path: Path) -> None:
-    """Write a split as JSON, or as a table with the columns name and part if it ends in .csv."""
-    text = json.dumps(split.to_dict(), indent=1, ensure_ascii=False) + "\n"
-    if path.suffix.lower() == ".csv":
-        table = io.StringIO()
-        lines = [("name", "part"), *split.part_of().items()]
-        csv.writer(table, lineterminator="\n").writerows(lines)
-        text = table.getvalue()
-    write_text(path, text)
 
 
 def read_split(path: Path, records: Sequence[Record] | None = None) -> Split:

@@ -8,11 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from segmentare.datasets.base import Part, Record
-from segmentare.datasets.splits import PARTS, Split, read_split, write_split
+from segmentare.datasets.base import PARTS, Part, Record
+from segmentare.datasets.splits import Split
 from segmentare.errors import DatasetError, InputError
-
-__all__ = ["PARTS", "Split", "make_split", "read_split", "write_split"]
 
 #: Label columns by which a split is stratified if nobody names one, the first that is there.
 _STRATA = ("diagnosis", "class", "category", "label", "cell_type", "type", "kind", "modality")

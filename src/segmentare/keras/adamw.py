@@ -36,7 +36,7 @@ class AdamW:
         self.moments = {name: (_zeros(v), _zeros(v)) for name, v in trained.items()}
         self.done = 0
         self._decay = plan.weight_decay
-        self._encoder_rate = plan.encoder_rate if plan.start else 1.0
+        self._factor = plan.factor
 
     def scalars(self, rate: float) -> Scalars:
         """Begin the next step and return what `apply` needs, rounded only at the end."""
@@ -50,7 +50,7 @@ class AdamW:
         rate, corrected, epsilon = scalars
         for name, gradient in gradients.items():
             variable, (mean, square) = self.trained[name], self.moments[name]
-            factor = self._encoder_rate if name.startswith("encoder.") else 1.0
+            factor = self._factor(name)
             if variable.shape.rank > 1:
                 variable.assign(variable * (1 - rate * (factor * self._decay)))
             tf.raw_ops.ResourceApplyAdam(

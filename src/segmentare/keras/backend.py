@@ -94,11 +94,9 @@ class KerasEngine:
 
     def _stepper(self, precision: str, plan: Plan) -> Stepper:
         """Return a stepper with the fresh weights: the one that was tried, if the plan allows."""
-        numbers = (plan.loss, plan.weight_decay, plan.encoder_rate, bool(plan.start))
         if precision in self._tried:
             earlier, stepper = self._tried[precision]
-            same = (earlier.loss, earlier.weight_decay, earlier.encoder_rate, bool(earlier.start))
-            if same == numbers:
+            if _traced(earlier) == _traced(plan):
                 stepper.reset(self._fresh)
                 return stepper
         network = build_network(self.spec, self._heads, dtype=_POLICIES[precision])
@@ -160,6 +158,12 @@ class KerasEngine:
     def restore(self, state: Arrays) -> None:
         """Put the state back, in place."""
         self.stepper.restore(state)
+
+
+def _traced(plan: Plan) -> tuple[object, ...]:
+    """Return what of a plan is part of a traced step."""
+    rules = (plan.encoder_rate, plan.frozen_levels, plan.fixed_statistics, bool(plan.start))
+    return (plan.loss, plan.weight_decay, *rules)
 
 
 def _precisions() -> list[str]:

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from segmentare.keras.layers import BatchNorm, EverySecond, Tensor
+from segmentare.keras.layers import BatchNorm, Depthwise, EverySecond, Tensor
+from segmentare.models.architecture import LITE_EPSILON, Stage
 
 
 class Blocks:
@@ -21,6 +22,7 @@ class Blocks:
 
     Attributes:
         norms: The name of the BatchNorm (there or folded) by that of its convolution.
+        epsilons: What each BatchNorm (there or folded) adds to the variance, by its name.
     """
 
     def __init__(self, seed: int | None, dtype: str = "float32", *, folded: bool = False) -> None:
@@ -28,6 +30,7 @@ class Blocks:
         self.dtype = dtype
         self.folded = folded
         self.norms: dict[str, str] = {}
+        self.epsilons: dict[str, float] = {}
 
     def seed(self) -> int:
         """Return the next layer's seed: Keras gives equal weights to layers of equal seeds."""
@@ -49,10 +52,8 @@ class Blocks:
         Source: He et al., "Delving Deep into Rectifiers", ICCV 2015,
         https://arxiv.org/abs/1502.01852
         """
-        if stride > 1 and kernel > 1:  # Keras' "same" would put the odd row at the bottom
-            above = kernel // 2
-            pads = (above, above - 1)
-            x = keras.layers.ZeroPadding2D((pads, pads), dtype=self.dtype)(x)
+        if stride > 1 and kernel > 1:
+            x = self._padded(x, kernel)
         elif stride > 1:
             x, stride = self.apply(EverySecond, x), 1
         x = keras.layers.Conv2D(
@@ -61,14 +62,74 @@ class Blocks:
             stride,
             padding="same" if stride == 1 else "valid",
             use_bias=self.folded,
-            kernel_initializer=keras.initializers.VarianceScaling(
-                2.0, "fan_out", "untruncated_normal", seed=self.seed()
-            ),
+            kernel_initializer=self._kaiming(),
             name=names[0],
             dtype=self.dtype,
         )(x)
-        self.norms[names[0]] = names[1]
-        return x if self.folded else BatchNorm(gamma, name=names[1], dtype=self.dtype)(x)
+        return self._norm(x, names, gamma)
+
+    def _padded(self, x: Tensor, kernel: int) -> Tensor:
+        """Pad for a stride of 2; Keras' "same" would put the odd row at the bottom."""
+        above = kernel // 2
+        pads = (above, above - 1)
+        return keras.layers.ZeroPadding2D((pads, pads), dtype=self.dtype)(x)
+
+    def _kaiming(self) -> Any:  # noqa: ANN401  an initializer of Keras
+        scaling = keras.initializers.VarianceScaling
+        return scaling(2.0, "fan_out", "untruncated_normal", seed=self.seed())
+
+    def _norm(
+        self,
+        x: Tensor,
+        names: tuple[str, str],
+        gamma: str = "ones",
+        epsilon: float = BatchNorm.EPSILON,
+    ) -> Tensor:
+        self.norms[names[0]], self.epsilons[names[1]] = names[1], epsilon
+        if self.folded:
+            return x
+        return BatchNorm(gamma, epsilon, name=names[1], dtype=self.dtype)(x)
+
+    def lite_norm(
+        self, x: Tensor, outputs: int, name: str, kernel: int = 1, stride: int = 1
+    ) -> Tensor:
+        """Apply a convolution and a BatchNorm of an EfficientNet-Lite."""
+        x = self._padded(x, kernel) if stride > 1 else x
+        x = keras.layers.Conv2D(
+            outputs,
+            kernel,
+            stride,
+            padding="same" if stride == 1 else "valid",
+            use_bias=self.folded,
+            kernel_initializer=self._kaiming(),
+            name=f"{name}.0",
+            dtype=self.dtype,
+        )(x)
+        return self._norm(x, (f"{name}.0", f"{name}.1"), epsilon=LITE_EPSILON)
+
+    def inverted_residual(self, x: Tensor, stage: Stage, name: str, stride: int) -> Tensor:
+        """Expand, convolve each channel by itself, and project; add the input where shapes allow.
+
+        Source: Sandler et al., "MobileNetV2", CVPR 2018, https://arxiv.org/abs/1801.04381
+        """
+        y, inputs = x, x.shape[-1]
+        if stage.expansion > 1:
+            y = self.relu6(self.lite_norm(y, inputs * stage.expansion, f"{name}.expand"))
+        y = self._padded(y, stage.kernel) if stride > 1 else y
+        names = (f"{name}.depthwise.0", f"{name}.depthwise.1")
+        y = Depthwise(
+            stage.kernel,
+            stride,
+            use_bias=self.folded,
+            initializer=self._kaiming(),
+            name=names[0],
+            dtype=self.dtype,
+        )(y)
+        y = self.relu6(self._norm(y, names, epsilon=LITE_EPSILON))
+        y = self.lite_norm(y, stage.channels, f"{name}.project")
+        if stride == 1 and inputs == stage.channels:
+            return keras.layers.Add(dtype=self.dtype)([x, y])
+        return y
 
     def conv_block(
         self, x: Tensor, outputs: int, name: str, kernel: int = 3, stride: int = 1
@@ -95,6 +156,10 @@ class Blocks:
     def relu(self, x: Tensor) -> Tensor:
         """Set negative values to zero."""
         return keras.layers.ReLU(dtype=self.dtype)(x)
+
+    def relu6(self, x: Tensor) -> Tensor:
+        """Limit values to 0 to 6."""
+        return keras.layers.ReLU(6.0, dtype=self.dtype)(x)
 
     def apply(self, layer: type[Any], *inputs: Tensor) -> Any:  # noqa: ANN401  one tensor or two
         """Apply a layer without weights and without settings."""

@@ -8,7 +8,14 @@ import keras
 
 from segmentare.keras.blocks import Blocks
 from segmentare.keras.layers import PoolWithPositions, Tensor
-from segmentare.models.architecture import VGG16_CONVOLUTIONS, NetworkSpec, scaled
+from segmentare.models.architecture import (
+    LITE_FACTORS,
+    LITE_STEM,
+    VGG16_CONVOLUTIONS,
+    NetworkSpec,
+    lite_levels,
+    scaled,
+)
 
 
 @dataclass(frozen=True)
@@ -103,4 +110,26 @@ def resnet(blocks: Blocks, x: Tensor, spec: NetworkSpec) -> Features:
     return Features(levels, tuple(strides), (*channels, stem, *widths), x)
 
 
-ENCODERS = {"resnet": resnet, "plain": plain, "vgg": vgg}
+def lite(blocks: Blocks, x: Tensor, spec: NetworkSpec) -> Features:
+    """Apply an EfficientNet-Lite; each level is what stands before its halving: strides 2 to 32.
+
+    Source: Tan, Le, "EfficientNet", ICML 2019, https://arxiv.org/abs/1905.11946
+    """
+    levels, strides, channels = [], [], []
+    if spec.detail:
+        levels.append(blocks.conv_block(x, spec.detail, "encoder.detail"))
+        strides.append(1)
+        channels.append(spec.detail)
+    stem = scaled(LITE_STEM, spec.width)
+    x = blocks.relu6(blocks.lite_norm(x, stem, "encoder.stem", kernel=3, stride=2))
+    for level, stages in enumerate(lite_levels(spec)):
+        strided = [(s, 1 if k else s.stride) for s in stages for k in range(s.repeats)]
+        for number, (stage, stride) in enumerate(strided):
+            x = blocks.inverted_residual(x, stage, f"encoder.levels.{level}.{number}", stride)
+        levels.append(x)
+        strides.append(2 ** (level + 1))
+        channels.append(stages[-1].channels)
+    return Features(levels, tuple(strides), tuple(channels), x)
+
+
+ENCODERS = {"resnet": resnet, "plain": plain, "vgg": vgg, **dict.fromkeys(LITE_FACTORS, lite)}

@@ -22,16 +22,22 @@ class BatchNorm(keras.layers.Layer):
 
     Args:
         gamma: What the factors start as: `ones` or `zeros`.
+        epsilon: Added to the variance.
         name: Of the layer.
         dtype: Policy of Keras.
+
+    Attributes:
+        fixed: Normalize by the running statistics in training, too, and leave them as they are.
     """
 
     MOMENTUM = 0.1
     EPSILON = 1e-5
 
-    def __init__(self, gamma: str = "ones", **options: Any) -> None:  # noqa: ANN401  Keras' own
+    def __init__(self, gamma: str = "ones", epsilon: float = EPSILON, **options: Any) -> None:  # noqa: ANN401  Keras' own
         super().__init__(**options)
         self._first_gamma = gamma
+        self.epsilon = epsilon
+        self.fixed = False
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Make the weights; the counter of batches is PyTorch's and changes nothing."""
@@ -52,14 +58,15 @@ class BatchNorm(keras.layers.Layer):
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:  # noqa: FBT001  Keras' own
         """Normalize by the batch while training, else by the running statistics."""
+        training = bool(training) and not self.fixed
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=x,
             scale=tf.convert_to_tensor(self.gamma),
             offset=tf.convert_to_tensor(self.beta),
             mean=tf.convert_to_tensor(self.moving_mean),
             variance=tf.convert_to_tensor(self.moving_variance),
-            epsilon=self.EPSILON,
-            is_training=bool(training),
+            epsilon=self.epsilon,
+            is_training=training,
         )
         if training:
             for kept, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
@@ -70,6 +77,51 @@ class BatchNorm(keras.layers.Layer):
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape that comes in."""
         return shape
+
+
+class Depthwise(keras.layers.Layer):
+    """Convolves each channel by itself.
+
+    Its kernel is (height, width, 1, channels), so that it turns into PyTorch's as all others do.
+
+    Args:
+        kernel: Height and width of the kernel.
+        stride: Of both axes; nothing is padded where it is above 1.
+        use_bias: Add a number per channel.
+        initializer: Of the kernel.
+        name: Of the layer.
+        dtype: Policy of Keras.
+    """
+
+    def __init__(
+        self,
+        kernel: int,
+        stride: int,
+        *,
+        use_bias: bool,
+        initializer: Any,  # noqa: ANN401  one of Keras
+        **options: Any,  # noqa: ANN401  Keras' own
+    ) -> None:
+        super().__init__(**options)
+        self._kernel, self._stride, self.use_bias = kernel, stride, use_bias
+        self._initializer = initializer
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Make the kernel, and the bias where there is one."""
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(self._kernel, self._kernel, 1, shape[-1]),
+            initializer=self._initializer,
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(name="bias", shape=(shape[-1],), initializer="zeros")
+
+    def call(self, x: Tensor) -> Tensor:
+        """Map (N, H, W, C) to (N, H / stride, W / stride, C)."""
+        kernel = tf.transpose(tf.convert_to_tensor(self.kernel), (0, 1, 3, 2))
+        padding = "SAME" if self._stride == 1 else "VALID"
+        y = tf.nn.depthwise_conv2d(x, kernel, (1, self._stride, self._stride, 1), padding)
+        return y + tf.convert_to_tensor(self.bias) if self.use_bias else y
 
 
 class PadToMultiple(keras.layers.Layer):

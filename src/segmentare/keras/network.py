@@ -12,7 +12,7 @@ from segmentare.errors import ModelError
 from segmentare.keras import decoders, encoders
 from segmentare.keras.blocks import Blocks
 from segmentare.keras.layers import CutToImage, PadToMultiple, Tensor
-from segmentare.models.architecture import HEATMAP_PRIOR, NetworkSpec, check_spec
+from segmentare.models.architecture import HEATMAP_PRIOR, LITE_FACTORS, NetworkSpec, check_spec
 from segmentare.tasks.base import Head
 
 
@@ -27,12 +27,14 @@ class Network(keras.Model):
         multiple: Images whose sizes are multiples of this are not padded.
         folded: BatchNorms are folded into the convolutions.
         norms: The name of the BatchNorm (there or folded) by that of its convolution.
+        epsilons: What each BatchNorm adds to the variance, by its name.
     """
 
     stride: int
     multiple: int
     folded: bool
     norms: dict[str, str]
+    epsilons: dict[str, float]
 
 
 def build_network(
@@ -62,10 +64,16 @@ def build_network(
             "Networks with a Hugging Face backbone exist in PyTorch only, but this one has the "
             f"backbone {(spec.backbone or {}).get('source')!r}. Use `framework='torch'`."
         )
+    if spec.network != "segnet" and spec.encoder not in encoders.ENCODERS:
+        raise ModelError(
+            f"Networks with the encoder {spec.encoder!r} exist in PyTorch only; in TensorFlow it "
+            f"must be one of {', '.join(encoders.ENCODERS)}. Use --framework torch."
+        )
     blocks = Blocks(seed, dtype, folded=folded)
     image = keras.Input((None, None, spec.channels), dtype="float32", name="image")
     segnet = spec.network == "segnet"
-    multiple = 2 ** (spec.depth if segnet or spec.encoder == "resnet" else spec.depth - 1)
+    halving = {"resnet", *LITE_FACTORS}  # these see nothing at stride 1, but for details
+    multiple = 2 ** (spec.depth if segnet or spec.encoder in halving else spec.depth - 1)
     padded = PadToMultiple(multiple, name="padding", dtype=dtype)(image)
     if segnet:
         features = decoders.segnet(blocks, encoders.segnet(blocks, padded, spec))
@@ -76,7 +84,7 @@ def build_network(
     maps = {head.name: cut(_head(blocks, features, head), image) for head in heads}
     network = Network(inputs=image, outputs=maps)
     network.stride, network.multiple = spec.stride, multiple
-    network.folded, network.norms = folded, blocks.norms
+    network.folded, network.norms, network.epsilons = folded, blocks.norms, blocks.epsilons
     return network
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from segmentare.keras.adamw import AdamW, Scalars
-from segmentare.keras.layers import Tensor
+from segmentare.keras.layers import BatchNorm, Tensor
 from segmentare.keras.losses import total_loss
 from segmentare.keras.network import Network
 from segmentare.keras.weights import inward, outward, variables
@@ -35,8 +35,12 @@ class Stepper:
         self._heads, self._loss = heads, plan.loss
         self._all = {name: variable.value for name, variable in variables(network)}
         self._live = {name: v for name, v in self._all.items() if v.dtype.is_floating}
+        for layer in network.layers:
+            if isinstance(layer, BatchNorm):
+                layer.fixed = plan.fixed_statistics and plan.is_started(f"{layer.name}.")
         trained = {id(variable.value) for variable in network.trainable_variables}
-        self._optimizer = AdamW({n: v for n, v in self._live.items() if id(v) in trained}, plan)
+        learning = {n for n, v in self._live.items() if id(v) in trained and not plan.is_frozen(n)}
+        self._optimizer = AdamW({name: self._live[name] for name in sorted(learning)}, plan)
         self._average = {name: tf.Variable(v, trainable=False) for name, v in self._live.items()}
         self._step = tf.function(self._traced)
         self._update = tf.function(self._averaging)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentare.errors import ModelError
-from segmentare.keras.layers import BatchNorm
+from segmentare.keras.layers import BatchNorm, Depthwise
 from segmentare.keras.network import Network
 from segmentare.models.checkpoint import Arrays
 
@@ -51,7 +51,7 @@ def variables(network: Network) -> Iterator[tuple[str, Any]]:
         if isinstance(layer, BatchNorm):
             for name, attribute in _NORM.items():
                 yield f"{layer.name}.{name}", getattr(layer, attribute)
-        elif isinstance(layer, keras.layers.Conv2D):
+        elif isinstance(layer, keras.layers.Conv2D | Depthwise):
             yield f"{layer.name}.weight", layer.kernel
             if layer.use_bias:
                 yield f"{layer.name}.bias", layer.bias
@@ -70,7 +70,7 @@ def fold(network: Network, arrays: Arrays) -> Arrays:
     folded = {name: array for name, array in arrays.items() if _layer(name) not in normed}
     for norm, convolution in normed.items():
         part = {name: arrays[f"{norm}.{name}"].astype(np.float64) for name in _NORM}
-        factor = part["weight"] / np.sqrt(part["running_var"] + BatchNorm.EPSILON)
+        factor = part["weight"] / np.sqrt(part["running_var"] + network.epsilons[norm])
         kernel = arrays[f"{convolution}.weight"] * factor[:, None, None, None]
         bias = part["bias"] - part["running_mean"] * factor
         folded[f"{convolution}.weight"] = kernel.astype(np.float32)
@@ -82,7 +82,7 @@ def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
     """Return the shape of every array that a model folder must hold for this network."""
     shapes: dict[str, tuple[int, ...]] = {}
     for layer in network.layers:
-        if not isinstance(layer, keras.layers.Conv2D):
+        if not isinstance(layer, keras.layers.Conv2D | Depthwise):
             continue
         height, width, inputs, outputs = layer.kernel.shape
         shapes[f"{layer.name}.weight"] = (outputs, inputs, height, width)

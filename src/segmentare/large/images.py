@@ -279,7 +279,7 @@ def model_key(folder: Path) -> str:
     for path in sorted(folder.iterdir()):
         if path.name == "model.json":
             key.update(path.read_bytes())
-        elif path.suffix in {".safetensors", ".onnx", ".xml", ".bin", ".pt2", ".pt"}:
+        elif path.suffix in {".safetensors", ".onnx", ".xml", ".bin"}:
             state = path.stat()
             key.update(f"{path.name} {state.st_size} {state.st_mtime_ns}".encode())
     return key.hexdigest()

@@ -24,6 +24,7 @@ from segmentare.tasks.base import Maps, Task
 
 EXPORT = "export"  #: entry of `model.json` that only exports have
 PARITY = "parity.json"  #: how an export was compared with its model
+_UNPICKLED = "torch"  # a format of earlier versions
 RUN = "run"  #: format of what a training leaves
 
 _OLD_NAMES = {"f32": "float32"}  # of precisions, in exports of version 0.1
@@ -150,6 +151,12 @@ def read_model(folder: str | Path) -> Model:
         ) from error
     if exported is None:
         weights_file(folder)
+    elif exported.format == _UNPICKLED:
+        raise ModelError(
+            f"{str(folder)!r} must not be an export to torch.export, which runs any code that is "
+            "in it when it is opened. Export the model again, to onnx or openvino, or predict with "
+            "the folder of its training."
+        )
     return Model(folder, description, task, preprocessing, exported)
 
 

@@ -17,11 +17,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the name every PyTorch reader knows)
 
-from segmentare.errors import MissingPackageError, ModelError
+from segmentare.errors import InputError, MissingPackageError, ModelError
 from segmentare.networks.encoders import Encoder
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+# Entries of a configuration that name code or weights which transformers would fetch and run.
+_FROM_ELSEWHERE = frozenset(
+    {
+        *("auto_map", "attn_implementation", "experts_implementation", "custom_pipelines"),
+        *("quantization_config", "transformers_weights", "use_pretrained_backbone", "pretrained"),
+    }
+)
 
 PROBE_CELLS = 4  #: the probing image has this many cells of stride 32 a side
 PYRAMID_STRIDES = (4, 8, 16, 32)  #: what a plain vision transformer's features are resized to
@@ -91,7 +99,7 @@ def describe_backbone(source: str | Path) -> dict[str, Any]:
     """
     transformers = import_transformers()
     try:
-        loaded = transformers.AutoConfig.from_pretrained(str(source))
+        loaded = transformers.AutoConfig.from_pretrained(str(source), trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise unreadable(source, error) from error
     # Dtype and versions are the writer's business; what stays is what shapes the layers.
@@ -129,13 +137,18 @@ def backbone_weights(source: str | Path) -> dict[str, NDArray[np.float32]]:
         MissingPackageError: If transformers is not installed.
         ModelError: If `source` cannot be read.
     """
+    from safetensors import SafetensorError
+
     transformers = import_transformers()
     try:
-        config = transformers.AutoConfig.from_pretrained(str(source))
+        _refuse_other_shards(Path(source))
+        loaded = transformers.AutoConfig.from_pretrained(str(source), trust_remote_code=False)
         # Through its own class, for AutoBackbone of transformers 5 takes no local folder.
-        kind = type(transformers.AutoBackbone.from_config(config))
-        model = kind.from_pretrained(str(source), use_safetensors=True)
-    except (OSError, ValueError) as error:
+        random = build_backbone(loaded.to_dict())
+        model = type(random).from_pretrained(
+            str(source), config=random.config, use_safetensors=True
+        )
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
         raise unreadable(source, error) from error
     return {
         f"backbone.{name}": tensor.detach().float().numpy()
@@ -143,13 +156,32 @@ def backbone_weights(source: str | Path) -> dict[str, NDArray[np.float32]]:
     }
 
 
+def _refuse_other_shards(folder: Path) -> None:
+    """Refuse a list of weight files that are not safetensors, which would be unpickled.
+
+    Raises:
+        InputError: There is one.
+    """
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return
+    files = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+    others = sorted({str(name) for name in files if not str(name).endswith(".safetensors")})
+    if others:
+        raise InputError(f"{index.name} must name safetensors only; it names {others[0]!r}")
+
+
 def build_backbone(config: Mapping[str, Any]) -> Any:  # noqa: ANN401 (transformers has no types)
     """Build a backbone with random weights from its configuration."""
     transformers = import_transformers()
-    values = dict(config)
+    values = {
+        key: value
+        for key, value in config.items()
+        if key not in _FROM_ELSEWHERE and not key.startswith("_")
+    }
     try:
         made = transformers.AutoConfig.for_model(values.pop("model_type", ""), **values)
-        return transformers.AutoBackbone.from_config(made)
+        return transformers.AutoBackbone.from_config(made, trust_remote_code=False)
     except (ValueError, TypeError, KeyError) as error:
         raise ModelError(
             f"The configuration of a backbone must be one that transformers knows, but "

@@ -272,15 +272,6 @@ def share(value: float | None) -> str:
     return "< 0.1 %" if 0 < real < 0.001 else f"{100 * real:.1f} %"
 
 
-def data_size(count: float) -> str:
-    """Return a number of bytes in the unit that suits it."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-
-
 def flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested settings as one level with dotted names."""
     one_level: dict[str, Any] = {}

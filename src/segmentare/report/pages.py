@@ -14,7 +14,7 @@ from segmentare.report import formatting
 
 
 def write_page(path: Path, command: str, template: str, values: Mapping[str, Any]) -> None:
-    """Fill a template of `interfaces/templates`, and write the page so that it is there whole.
+    """Fill a template of `report/templates`, and write the page so that it is there whole.
 
     Every value is escaped unless marked safe. The page says which command made it, and only an
     earlier page of the same command is replaced.

@@ -10,7 +10,6 @@ used, so a machine needs the packages of one engine only.
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -22,6 +21,7 @@ from segmentare.errors import InputError, MissingPackageError, ModelError
 from segmentare.models import frameworks
 from segmentare.models.description import RUN, Model
 from segmentare.tasks.base import Maps
+from segmentare.training import machine
 
 MapsFunction = Callable[[NDArray[np.float32]], Maps]
 
@@ -93,14 +93,14 @@ class Settings:
     @property
     def cores(self) -> int:
         """How many threads that is."""
-        return self.threads or available_cores()
+        return self.threads or machine.threads()
 
 
 #: In the order of preference among equally fast ones.
 ENGINES: dict[str, Engine] = {
     engine.name: engine
     for engine in (
-        Engine("torch", "PyTorch", "torch", "torch", ("torch",), "", ("float32", "bfloat16")),
+        Engine("torch", "PyTorch", "torch", "torch", (), "", ("float32", "bfloat16")),
         Engine(
             "openvino",
             "OpenVINO",
@@ -197,13 +197,3 @@ def padded(maps_of: MapsFunction, multiple: int) -> MapsFunction:
         return cut
 
     return run
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use, or the number in OMP_NUM_THREADS."""
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    if given.isdecimal() and int(given):
-        return int(given)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -21,8 +20,9 @@ from typing import Any
 from segmentare.atomic import write_json
 from segmentare.errors import ModelError
 from segmentare.models.description import Model, read_model
-from segmentare.runtimes import ENGINES, available_cores
+from segmentare.runtimes import ENGINES
 from segmentare.runtimes.writing import export
+from segmentare.training.machine import processor, threads
 
 KEPT = 20  #: models of which something is remembered; the one not used for the longest goes
 
@@ -95,17 +95,7 @@ def machine() -> dict[str, Any]:
     for package in ("segmentare", *packages):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
-    return {"processor": _processor(), "cores": available_cores(), "versions": versions}
-
-
-def _processor() -> str:
-    path = Path("/proc/cpuinfo")
-    if path.is_file():
-        lines = path.read_text(encoding="utf-8").splitlines()
-        named = [line.split(":", 1)[1] for line in lines if line.startswith("model name")]
-        if named:
-            return named[0].strip()
-    return platform.processor() or platform.machine()
+    return {"processor": processor(), "cores": threads(), "versions": versions}
 
 
 def _forget_others(place: Path) -> None:

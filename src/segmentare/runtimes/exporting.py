@@ -167,6 +167,7 @@ def export(
             found.append(_served(model, made, examples))
         result = Export(target, _megabytes(made), examples.where, tuple(found))
         _refuse_mismatch(found, options.most_lost)
+        export_target(model.folder, name, out, overwrite=options.overwrite)  # still free
         keep_export(folder, target, _report(result), _readme(made, result))
     return result
 

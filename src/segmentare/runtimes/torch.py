@@ -1,17 +1,13 @@
-"""PyTorch: runs as they are, and programs of `torch.export`."""
+"""PyTorch, which computes what a training left as it is.
+
+It opens no exports: programs of `torch.export` are unpickled when they are opened, which runs
+whatever code somebody put there, and they hold nothing that the training's own two files do not.
+"""
 
 from __future__ import annotations
 
-import inspect
-import zipfile
-from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
-
 import torch
-from torch import Tensor, nn
 
-from segmentare.errors import ModelError
 from segmentare.models.description import Model
 from segmentare.networks.inference import (
     best_device,
@@ -20,7 +16,7 @@ from segmentare.networks.inference import (
     maps_function,
     restore,
 )
-from segmentare.runtimes import MapsFunction, Settings, padded
+from segmentare.runtimes import MapsFunction, Settings
 
 
 def hindrance(precision: str) -> str:
@@ -36,39 +32,8 @@ def open_network(model: Model, settings: Settings) -> MapsFunction:
         ModelError: The model is damaged.
     """
     device = best_device() if settings.device == "auto" else settings.device
-    heads = model.task.heads
     bfloat16 = settings.precision == "bfloat16"
-    if model.exported is None:
-        network = fuse(restore(model), merged=device == "cpu").to(device)
-        if bfloat16:
-            cast_convolutions(network)
-        return maps_function(network, heads, bfloat16=bfloat16, device=device)
-    program = _Program(_read(model.file), [head.name for head in heads]).to(device)
-    done = tuple(replace(head, kind="vectors") for head in heads)  # these get no activation
-    maps_of = maps_function(program, done, bfloat16=bfloat16, device=device)
-    return padded(maps_of, model.exported.multiple)
-
-
-class _Program(nn.Module):
-    """A program of `torch.export` behind the interface of `Network`; its maps are activated."""
-
-    def __init__(self, program: nn.Module, names: list[str]) -> None:
-        super().__init__()
-        self.program, self.names = program, names
-
-    def forward(self, x: Tensor) -> Mapping[str, Tensor]:
-        """Map images (N, C, H, W) to the activated maps of every head."""
-        return dict(zip(self.names, self.program(x.permute(0, 2, 3, 1)), strict=True))
-
-
-def _read(path: Path) -> nn.Module:
-    try:
-        program = torch.export.load(path)
-        # Guards of newer versions are guesses from the one example size; `padded` sees to sizes.
-        unguarded = "check_guards" in inspect.signature(program.module).parameters
-        return program.module(check_guards=False) if unguarded else program.module()
-    except (RuntimeError, ValueError, zipfile.BadZipFile) as error:
-        raise ModelError(
-            f"{str(path)!r} must be a program that this version of PyTorch ({torch.__version__}) "
-            "reads; it is not. Export the model again."
-        ) from error
+    network = fuse(restore(model), merged=device == "cpu").to(device)
+    if bfloat16:
+        cast_convolutions(network)
+    return maps_function(network, model.task.heads, bfloat16=bfloat16, device=device)

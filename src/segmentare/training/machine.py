@@ -15,10 +15,9 @@ _PACKAGES = ("segmentare", "torch", "tensorflow", "numpy", "opencv-python-headle
 
 def describe_machine() -> dict[str, Any]:
     """Return processor, cores, memory and versions as JSON-ready data; no names of people."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
-        "processor": _processor(),
-        "cores": cores,
+        "processor": processor(),
+        "cores": cores(),
         "memory_gb": _memory(),
         "system": platform.system(),
         "python": platform.python_version(),
@@ -41,13 +40,37 @@ def peak_memory_gb() -> float | None:
     return round(peak / (1e9 if sys.platform == "darwin" else 1e6), 2)
 
 
-def _processor() -> str:
-    path = Path("/proc/cpuinfo")
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def threads() -> int:
+    """Return how many threads a network should use: the number in OMP_NUM_THREADS, else cores."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) else cores()
+
+
+def processor() -> str:
+    """Return the name of the processor."""
+    return _told("model name") or platform.processor() or platform.machine()
+
+
+def processor_flags() -> set[str]:
+    """Return what the processor says that it can do; nothing where Linux does not tell."""
+    return set((_told("flags") or _told("Features")).split())
+
+
+def _told(key: str) -> str:
+    """Return what Linux says of the first core, "" where it says nothing."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    lines = (line.partition(":") for line in text.splitlines())
+    return next((value.strip() for name, _, value in lines if name.strip() == key), "")
 
 
 def _memory() -> float | None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from segmentare.datasets.base import Dataset
+from segmentare.datasets.base import PARTS, Dataset
 from segmentare.datasets.checking import usual_split
 from segmentare.datasets.decoding import Loaded
 from segmentare.datasets.findings import about_crossings, crossings
-from segmentare.datasets.splitting import read_split
+from segmentare.datasets.splits import Split, read_split
 from segmentare.errors import DatasetError
 from segmentare.images.fingerprints import near_duplicates
 from segmentare.progress import Display
-from segmentare.training.runs import PARTS, read_split_parts
+from segmentare.training.runs import read_split_parts
 
 
 @dataclass(frozen=True)
@@ -39,27 +39,13 @@ class Splitting:
     allow_duplicates: bool = False
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Names of the images of each part, and one sentence on how they came there."""
-
-    train: tuple[str, ...]
-    val: tuple[str, ...]
-    test: tuple[str, ...]
-    how: str
-
-    def by_part(self) -> dict[str, tuple[str, ...]]:
-        """Return the names by the name of the part."""
-        return {"train": self.train, "val": self.val, "test": self.test}
-
-
 def choose_parts(
     dataset: Dataset,
     loaded: Loaded,
     splitting: Splitting,
     display: Display,
     earlier: Path | None = None,
-) -> Parts:
+) -> Split:
     """Split the images that could be read, and stop where a picture would lie in two parts.
 
     In a split of our own, copies of a picture are kept together. In one that was given (by a file
@@ -79,8 +65,8 @@ def choose_parts(
     records = [record for record in dataset.records if record.name in loaded.contents]
     if earlier is not None:
         parts = read_split_parts(earlier)
-        ordered = {p: tuple(r.name for r in records if r.name in parts[p]) for p in PARTS}
-        return Parts(ordered["train"], ordered["val"], ordered["test"], "the split of this run")
+        train, val, test = (tuple(r.name for r in records if r.name in parts[p]) for p in PARTS)
+        return Split(train, val, test, how="the split of this run")
     pairs = near_duplicates([loaded.contents[record.name] for record in records])
     twins = [(records[i].name, records[j].name) for i, j in pairs]
     if splitting.file is not None:
@@ -95,7 +81,6 @@ def choose_parts(
             by=splitting.by,
             groups=splitting.groups,
         )
-    chosen = Parts(split.train, split.val, split.test, split.how)
     exact = [pair for pair in twins if _same(loaded, pair)]
     near = [pair for pair in twins if not _same(loaded, pair)]
     found = crossings(split, exact, near)
@@ -103,11 +88,11 @@ def choose_parts(
         if problem.stops:
             raise DatasetError(f"{problem.what} Or give `allow_duplicates=True`.")
         display.warn(problem.what)
-    counts = ", ".join(f"{len(names)} {part}" for part, names in chosen.by_part().items())
-    display.say(f"Split: {counts} ({chosen.how}).")
-    if not chosen.test:
+    counts = ", ".join(f"{len(names)} {part}" for part, names in split.by_part().items())
+    display.say(f"Split: {counts} ({split.how}).")
+    if not split.test:
         display.warn("No test part is kept: this run will have no score on unseen images.")
-    return chosen
+    return split
 
 
 def _same(loaded: Loaded, pair: tuple[str, str]) -> bool:

@@ -58,8 +58,8 @@ class Plan:
         loss: Parts of the loss for pixels.
         batch: Images per step.
         steps: Number of steps; with a budget a first guess, for as many are done as there is time.
-        budget: Seconds from reading the data to the scores of the test part, or `None`: exactly
-            `steps`.
+        budget: Seconds from reading the data, once the framework is loaded, to the scores of the
+            test part, or `None`: exactly `steps`.
         learning_rate: Of AdamW, at its highest.
         encoder_rate: Factor of the learning rate for an encoder with starting weights.
         frozen_levels: So many of the finest levels of such an encoder keep their starting weights.

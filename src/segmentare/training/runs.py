@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from segmentare.atomic import write_json
+from segmentare.datasets.base import PARTS
 from segmentare.errors import ModelError
 from segmentare.images.fingerprints import Fingerprint, near_duplicates
 from segmentare.models.checkpoint import load_description
 from segmentare.models.shipped import seen_by_start
 
 SPLIT = "split.json"
-PARTS = ("train", "val", "test")
 
 
 @dataclass
@@ -103,7 +103,7 @@ def write_split_file(
         for part in PARTS
         for name in parts[part]
     ]
-    lists = {part: list(parts[part]) for part in PARTS}  # so that --split can read it
+    lists: dict[str, Any] = {p: list(parts[p]) for p in PARTS}  # so that --split can read it
     data = {"how": how, **lists, "images": rows, "seen_before": sorted(before)}
     write_json(folder / SPLIT, data)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
-from pathlib import Path
 from time import perf_counter
+
+from segmentare.training import machine
 
 TRIALS = ((1, 64), (2, 128), (8, 128))  #: images and their side in trials of speed, growing
 FEW = 2  #: images of a small step; BatchNorm needs more than one value per channel
@@ -17,22 +17,12 @@ def computes_bfloat16() -> bool:
 
     Without AVX512_BF16, AMX or its like bfloat16 is emulated and many times slower.
     """
-    return bool({"avx512_bf16", "amx_bf16", "bf16"} & _processor_flags())
-
-
-def _processor_flags() -> set[str]:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return set()
-    lines = [line for line in text.splitlines() if line.startswith(("flags", "Features"))]
-    return set(lines[0].split(":", 1)[1].split()) if lines else set()
+    return bool({"avx512_bf16", "amx_bf16", "bf16"} & machine.processor_flags())
 
 
 def cores() -> str:
     """Return the number of cores that this process may use, for people."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{count} cores"
+    return f"{machine.cores()} cores"
 
 
 def is_right(loss: float, tried: dict[str, tuple[float, float]]) -> bool:

@@ -14,7 +14,6 @@ from segmentare.datasets.readers.openpose import file_name, read_openpose, to_js
 from segmentare.datasets.writers.keypoints import (
     COLUMNS,
     coco_results,
-    image_number,
     keypoint_table,
 )
 from segmentare.errors import DatasetError
@@ -199,8 +198,6 @@ def test_coco_results():
     )
     assert two["keypoints"][2::3] == [1] * 17
     json.dumps([one, two])
-    assert image_number("COCO_val2014_000000000192") == 192
-    assert image_number("cat") is None
 
 
 def test_the_table():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segmentare.datasets.base import Part, Problem, Record
+from segmentare.datasets.base import PARTS, Problem, Record
 from segmentare.datasets.files import FileDataset, build, relative, unread
 from segmentare.datasets.pairing import named
 from segmentare.datasets.tables import ClassRow, ClassTable, find_classes
@@ -33,8 +33,6 @@ CLASSES = ClassTable(
     ),
 )
 
-_PARTS: tuple[Part, ...] = ("train", "val", "test")
-
 
 def open_camvid(root: Path) -> FileDataset | None:
     """Open the SegNet layout: folders `train` and `trainannot` side by side; `None` for others."""
@@ -45,7 +43,7 @@ def open_camvid(root: Path) -> FileDataset | None:
         return None
     records: list[Record] = []
     problems: list[Problem] = []
-    for part in _PARTS:
+    for part in PARTS:
         images = _by_stem(place / part)
         masks = _by_stem(place / f"{part}annot")
         for stem in sorted(images.keys() | masks.keys()):

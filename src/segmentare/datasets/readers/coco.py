@@ -62,7 +62,7 @@ def _open(root: Path, files: list[CocoFile]) -> ObjectDataset:
     sources: dict[Path, _Source] = {}
     for file in files:
         listed = _list_file(file, finder, problems)
-        records += [Record("", path, file.path, part=file.part) for path in listed]
+        records += [Record("", path, file.path, part=file.part) for path, _ in listed]
         sources.update(listed)
     problems += finder.remarks()
     parts = {record.part for record in records}
@@ -80,7 +80,9 @@ def _open(root: Path, files: list[CocoFile]) -> ObjectDataset:
 _Source = tuple[CocoFile, Entry, list[Entry]]  # of one image: file, its entry, its annotations
 
 
-def _list_file(file: CocoFile, finder: ImageFinder, problems: list[Problem]) -> dict[Path, _Source]:
+def _list_file(
+    file: CocoFile, finder: ImageFinder, problems: list[Problem]
+) -> list[tuple[Path, _Source]]:
     """Return the usable images of a file with their annotations; say what is wrong with others."""
     by_image: dict[int, list[Entry]] = {number: [] for number in file.images}
     wrong: dict[int, str] = {}
@@ -98,7 +100,7 @@ def _list_file(file: CocoFile, finder: ImageFinder, problems: list[Problem]) -> 
             wrong.setdefault(number, f"{label}, of '{name}', {reason}")
         else:
             by_image[number].append(annotation)
-    found: dict[Path, _Source] = {}
+    found: list[tuple[Path, _Source]] = []
     for number, entry in file.images.items():
         path = finder.find(file, entry)
         problem = image_problem(file, number, path)
@@ -107,7 +109,7 @@ def _list_file(file: CocoFile, finder: ImageFinder, problems: list[Problem]) -> 
         if problem is not None:
             problems.append(problem)
         elif path is not None:
-            found[path] = (file, entry, by_image[number])
+            found.append((path, (file, entry, by_image[number])))
     return found
 
 

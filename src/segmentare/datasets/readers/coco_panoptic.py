@@ -6,6 +6,7 @@ https://cocodataset.org/#format-data and https://github.com/cocodataset/panoptic
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,11 +120,15 @@ def _open(
     known: dict[Path, dict[int, Segment]] = {}
     for file in files:
         annotated = {int(a["image_id"]): a for a in file.annotations}
+        often = Counter(int(a["image_id"]) for a in file.annotations)
         for number, entry in file.images.items():
             path = finder.find(file, entry)
             problem = image_problem(file, number, path)
             annotation = annotated.get(number)
             what = _wrong(file, entry, annotation)
+            if often[number] > 1:
+                name = entry["file_name"]
+                what = f"'{name}' must have one annotation in '{file.path.name}'; it has several."
             if problem is None and what:
                 problem = Problem(str(entry["file_name"]), what, stops=True)
             if problem is not None or path is None or annotation is None:

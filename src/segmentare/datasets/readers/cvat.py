@@ -78,7 +78,7 @@ def _annotations(path: Path) -> ET.Element | None:
         DatasetError: It is damaged, or CVAT's format for videos.
     """
     data = read_bytes(path)
-    if b"<annotations" not in data[:4096] or re.search(rb"<!(DOCTYPE|ENTITY)", data[:4096]):
+    if b"<annotations" not in data[:4096] or re.search(rb"<!(DOCTYPE|ENTITY)", data):
         return None
     try:
         tree = ET.fromstring(data)  # noqa: S314  it defines no entities, see above

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from segmentare.annotations.segmentation import distinct_color
-from segmentare.datasets.base import Part, Problem, Record
+from segmentare.datasets.base import PARTS, Part, Problem, Record
 from segmentare.datasets.files import FileDataset, build, relative, unread
 from segmentare.datasets.tables import ClassRow, ClassTable, find_classes
 from segmentare.images.reading import is_image
@@ -26,8 +26,6 @@ CLASSES = ClassTable(
         ClassRow(255, "void", (224, 224, 192)),
     ),
 )
-
-_PARTS: tuple[Part, ...] = ("train", "val", "test")
 
 
 def open_voc(root: Path) -> FileDataset | None:
@@ -62,7 +60,7 @@ def _read_parts(folder: Path) -> dict[str, Part | None]:
     trainval = folder / "trainval.txt"
     if trainval.is_file():
         parts = dict.fromkeys(trainval.read_text(encoding="utf-8").split())
-    for part in _PARTS:
+    for part in PARTS:
         path = folder / f"{part}.txt"
         if path.is_file():
             parts.update(dict.fromkeys(path.read_text(encoding="utf-8").split(), part))

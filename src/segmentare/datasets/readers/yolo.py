@@ -22,14 +22,13 @@ from segmentare.annotations.geometry import Size
 from segmentare.annotations.instances import Instances
 from segmentare.annotations.outlines import Ring, fill_union
 from segmentare.annotations.runlengths import RLE
-from segmentare.datasets.base import Part, Problem, Record
+from segmentare.datasets.base import PARTS, Part, Problem, Record
 from segmentare.datasets.files import relative
 from segmentare.datasets.object_dataset import Listed, ObjectDataset, opened, things
 from segmentare.datasets.pairing import named
 from segmentare.errors import DatasetError, InputError
 from segmentare.images.reading import is_image
 
-_PARTS: tuple[Part, ...] = ("train", "val", "test")
 _LONGEST = 1_000_000  # characters of a YAML file
 _LABEL = re.compile(r"\d+( +[-+.\deE]+){4,}\s*")
 
@@ -86,7 +85,7 @@ def _places(root: Path, settings: _Settings | None) -> list[tuple[Path, Part | N
     """Return the folders of images and their part; `None` where parts share one folder."""
     given = dict(settings.folders) if settings else {}
     found: dict[Path, Part | None] = {}
-    for part in _PARTS:
+    for part in PARTS:
         for name in given.get(part, ()):
             tail = name.replace("\\", "/").removeprefix("../").removeprefix("./")
             folder = root / tail
@@ -193,7 +192,7 @@ def _settings(path: Path) -> _Settings | None:
     if not all(isinstance(name, str) for name in numbered.values()):
         raise DatasetError(f"Every name in '{path.name}' must be one text; correct the file.")
     folders: dict[Part, tuple[str, ...]] = {}
-    for part in _PARTS:
+    for part in PARTS:
         value = found.get(part, found.get("valid") if part == "val" else None)
         if value:
             folders[part] = tuple(value) if isinstance(value, list) else (str(value),)

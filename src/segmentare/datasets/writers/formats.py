@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -57,11 +57,40 @@ class Item:
         return self.objects.size
 
 
-class Writer(ABC):
-    """Writes a dataset in one format.
+Shown = TypeVar("Shown")
+
+
+class DatasetWriter(ABC, Generic[Shown]):
+    """Writes a dataset in one format, image by image.
 
     Attributes:
         layout: The format in words.
+        out: The folder to write into.
+        lost: What the format cannot hold, and how often that was met.
+        notes: What is written otherwise than one may expect, and how often.
+        objects: Number of objects so far.
+    """
+
+    layout: str
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.lost: Counter[str] = Counter()
+        self.notes: Counter[str] = Counter()
+        self.objects = 0
+
+    @abstractmethod
+    def add(self, item: Shown) -> None:
+        """Write one image with its annotation, and count what does not fit."""
+
+    def finish(self) -> None:
+        """Write what belongs to the dataset as a whole."""
+
+
+class Writer(DatasetWriter[Item]):
+    """Writes masks or objects.
+
+    Attributes:
         tells_apart: False where touching objects run together.
         holds_overlaps: False where every pixel belongs to one object at most.
         holds_stuff: True for categories that cannot be counted.
@@ -69,7 +98,6 @@ class Writer(ABC):
         holds_crowds: True for regions of many objects.
     """
 
-    layout: ClassVar[str]
     tells_apart: ClassVar[bool] = True
     holds_overlaps: ClassVar[bool] = True
     holds_stuff: ClassVar[bool] = False
@@ -77,14 +105,10 @@ class Writer(ABC):
     holds_crowds: ClassVar[bool] = False
 
     def __init__(self, out: Path, categories: Sequence[Category]) -> None:
-        self.out = out
+        super().__init__(out)
         self.categories = tuple(categories)
-        self.lost: Counter[str] = Counter()  # what suffered -> how many
-        self.notes: Counter[str] = Counter()  # what is written otherwise than expected
-        self.objects = 0
 
     def add(self, item: Item) -> None:
-        """Write one image with its annotation, and count what does not fit."""
         self._count_losses(item)
         image = self.image_folder(item.part) / f"{item.name}{item.image.suffix.lower()}"
         image.parent.mkdir(parents=True, exist_ok=True)
@@ -98,10 +122,6 @@ class Writer(ABC):
     @abstractmethod
     def write(self, item: Item, image: Path) -> None:
         """Write the annotation of the image that lies at `image`."""
-
-    @abstractmethod
-    def finish(self) -> None:
-        """Write what belongs to the dataset as a whole."""
 
     def _count_losses(self, item: Item) -> None:
         crowd = np.array(item.objects.crowd, bool)

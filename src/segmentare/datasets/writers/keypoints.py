@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,12 +17,6 @@ from segmentare.annotations.poses import Poses, Skeleton
 from segmentare.annotations.runlengths import RLE
 
 COLUMNS = ("image", "person", "person_score", "keypoint", "x", "y", "score")  #: of the table
-
-
-def image_number(name: str) -> int | None:
-    """Return the last number in a name, which COCO's images have as id; `None` without any."""
-    numbers = re.findall(r"\d+", name)
-    return int(numbers[-1]) if numbers else None
 
 
 def coco_results(poses: Poses, image_id: int, category_id: int = 1) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 Each file has one function, `write(model, folder)`: it writes the network of a run into the folder
 and returns what it wrote. It knows nothing of preprocessing and tasks, which `model.json` carries
-for every format alike, and does not check itself: `interfaces.exporting` runs what was written and
+for every format alike, and does not check itself: `runtimes.exporting` runs what was written and
 compares it with the model.
 """
 
@@ -65,7 +65,6 @@ EXPORTERS: dict[str, Exporter] = {
         Exporter(
             "openvino", "OpenVINO", "segmentare.runtimes.writing.openvino", ("torch", "openvino")
         ),
-        Exporter("torch", "torch.export", "segmentare.runtimes.writing.torch", ("torch",), "torch"),
         Exporter(
             "litert",
             "LiteRT",
