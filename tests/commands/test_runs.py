@@ -28,7 +28,7 @@ from segmentare.training.runs import Seen
         (["--batch", "-1"], "--batch must be at least 1"),
         (["--seed", "-1"], "--seed must be at least 0"),
         (["--learning-rate", "nan"], "--learning-rate must be a number above 0"),
-        (["--learning-rate", "1e9"], "--learning-rate"),
+        (["--learning-rate", "1e9"], "with a lower learning rate"),
         (["--width", "0"], "a width above 0"),
         (["--depth", "9"], "depth of encoder 'lite0' must be 2 to 5"),
         (["--val", "1.5"], "shares of validation and test"),

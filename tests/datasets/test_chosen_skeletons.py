@@ -143,12 +143,14 @@ def test_bad_skeletons_get_a_sentence(refused, unnamed, tmp_path):
 
     assert "it has 'keypoint'. Rename it" in said("keypoint = []")
     assert "'mouse.toml' must be a TOML file" in said("keypoints = [")
-    assert "('mouse' has 3): --skeleton FILE.toml" in said('keypoints = ["a", "b", "c"]')
+    assert "give a --skeleton of so many keypoints ('mouse' has 3)" in said(
+        'keypoints = ["a", "b", "c"]'
+    )
     one = ("check", unnamed, "--no-page", "--skeleton")
     assert "must be one of coco17, openpose18" in refused(*one, "coco71")
     assert refused(*one, tmp_path / "gone.toml").startswith("No such file")
     wrong = refused("train", unnamed, "--out", tmp_path / "run", "--skeleton", "coco17")
-    assert wrong.startswith("--skeleton is of the tasks pose and body; got it with the task 'sem")
+    assert wrong.startswith("--skeleton is for the tasks pose and body; got it with the task 'sem")
     out = ("--out", tmp_path / "out", "--skeleton", "coco17")
     assert "'coco'. Leave it out" in refused("convert", unnamed, "--to", "coco", *out)
     people = write_dataset(tmp_path / "people", 2, size=(64, 96))

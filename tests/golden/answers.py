@@ -12,7 +12,7 @@ def arrays_of(found):
     if not hasattr(found, "keypoints"):
         return _those_of(found, MAPS)
     arrays = _those_of(found, POSES)
-    if found.segmentation is not None:
+    if getattr(found, "segmentation", None) is not None:
         silhouettes = _those_of(found.segmentation, MAPS)
         arrays |= {f"silhouettes.{name}": values for name, values in silhouettes.items()}
     return arrays

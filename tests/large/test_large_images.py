@@ -180,9 +180,9 @@ def test_no_result_is_replaced_unless_it_shall(semantic, scan, tmp_path, run_cli
 
 def skipped(run_cli, *words):
     """Run a command that skips its one image; what it says of it comes back."""
-    code, _, errors = run_cli("predict", *words)
+    code, output, errors = run_cli("predict", *words)
     assert code == 1, errors
-    (line,) = [line for line in errors.splitlines() if line.startswith("Skipped: ")]
+    (line,) = [line for line in output.splitlines() if line.startswith("Skipped: ")]
     assert "Traceback" not in errors
     return line
 
@@ -236,11 +236,11 @@ def test_200_channels(semantic, tmp_path, run_cli):
 def test_a_compression_that_needs_a_package_stops_no_other_image(semantic, scan, tmp_path, run_cli):
     with Image.open(scan) as picture:
         picture.convert("1").save(tmp_path / "a_fax.tif", compression="group4")
-    code, _, errors = run_cli(
+    code, output, _ = run_cli(
         "predict", semantic, tmp_path / "a_fax.tif", scan, "--out", tmp_path / "out", *SMALL
     )
     assert code == 1
-    assert "a_fax.tif: Parts of a TIFF with the compression CCITTFAX4 need a package" in errors
+    assert "a_fax.tif: Parts of a TIFF with the compression CCITTFAX4 need a package" in output
     assert (tmp_path / "out" / "scan.tif").is_file()
 
 

@@ -98,7 +98,7 @@ def test_a_step_of_training_sees_the_same_gradients_and_statistics(name):
     for key in now:
         np.testing.assert_allclose(now[key], then[key], rtol=1e-4, atol=1e-5, err_msg=key)
     # In SegNet a rounding decides which of two nearly equal values is unpooled where.
-    most = 5e-2 if name == "segnet" else 5e-3
+    most = 5e-2 if name == "segnet" else 1e-2
     for key, parameter in one.named_parameters():
         if parameter.ndim == 4:
             layer = key.removesuffix(".weight")

@@ -50,7 +50,7 @@ def seen(poses, score, beside):
 
 
 def look(monkeypatch, eye, task=None):
-    monkeypatch.setattr(Predictor, "predict", lambda _, image: eye(image))
+    monkeypatch.setattr(Predictor, "predict", lambda _, image, *_rest: eye(image))
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
     image = np.stack([columns, rows, columns], axis=2).astype(np.float32)
     model = look_again(Predictor(lambda _: {}, task or PoseTask(COCO), FIT))

@@ -214,9 +214,9 @@ def test_what_cannot_be_saved_is_a_sentence(all_found, tmp_path):
         all_found["pose"].save(tmp_path / "a.png")
     with pytest.raises(ValueError, match="instance ids"):
         all_found["binary"].save(tmp_path / "a.ids.png")
-    with pytest.raises(FileNotFoundError):
-        all_found["binary"].save(tmp_path / "nowhere" / "a.png")
     assert list(tmp_path.iterdir()) == []
+    all_found["binary"].save(tmp_path / "new" / "a.png")  # a folder is made
+    assert (tmp_path / "new" / "a.png").is_file()
 
 
 def test_longer_ends_come_first():

@@ -12,6 +12,7 @@ from segmentare.models.description import read_model
 from segmentare.runtimes import ENGINES, cache, open_engine, trial
 from segmentare.runtimes.loading import Wanted, open_model
 from segmentare.runtimes.model import load
+from segmentare.runtimes.torch import hindrance
 from segmentare.runtimes.trial import Candidate, choose
 from segmentare.runtimes.writing import export
 from segmentare.training import machine
@@ -65,6 +66,7 @@ def test_without_images_the_first_engine_computes_exactly(run):
     assert opened.why.startswith("Engine: torch float32: ")
 
 
+@pytest.mark.skipif(bool(hindrance("bfloat16")), reason="this processor has no bfloat16")
 def test_the_environment_may_name_the_usual_engine(run, monkeypatch):
     monkeypatch.setenv("SEGMENTARE_ENGINE", "torch")
 
@@ -110,6 +112,7 @@ def test_a_trial_is_held_once_and_remembered(run, only, monkeypatch):
     assert load(run, precision="float32").computed == "torch float32"
 
 
+@pytest.mark.skipif(bool(hindrance("bfloat16")), reason="this processor has no bfloat16")
 def test_a_trial_of_another_machine_does_not_count(run, monkeypatch):
     model = read_model(run)
     rows = [row("torch", "float32", 9.0).to_dict(), row("torch", "bfloat16", 1.0).to_dict()]
@@ -181,6 +184,7 @@ def test_a_choice_within_a_precision():
     assert choose(rows, "int8") is None
 
 
+@pytest.mark.skipif(bool(hindrance("bfloat16")), reason="this processor has no bfloat16")
 def test_an_engine_that_answers_otherwise_is_not_chosen(run, only, monkeypatch):
     only("torch")
     real = trial.open_anyhow

@@ -340,13 +340,13 @@ def test_rare_categories_are_weighed_more_on_request():
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
-        ({"steps": 0}, "--steps must be at least 1; got 0."),
-        ({"batch": -1}, "--batch must be at least 1; got -1."),
-        ({"seed": -1}, "--seed must be at least 0; got -1."),
-        ({"focal": -0.5}, "--focal must be at least 0; got -0.5."),
-        ({"budget": 0}, "--budget must be a number above 0; got 0."),
-        ({"learning_rate": float("nan")}, "--learning-rate must be a number above 0; got nan."),
-        ({"scale": float("inf")}, "--scale must be a number above 0; got inf."),
+        ({"steps": 0}, "`steps` must be at least 1; got 0."),
+        ({"batch": -1}, "`batch` must be at least 1; got -1."),
+        ({"seed": -1}, "`seed` must be at least 0; got -1."),
+        ({"focal": -0.5}, "`focal` must be at least 0; got -0.5."),
+        ({"budget": 0}, "`budget` must be a number above 0; got 0."),
+        ({"learning_rate": float("nan")}, "`learning_rate` must be a number above 0; got nan."),
+        ({"scale": float("inf")}, "`scale` must be a number above 0; got inf."),
     ],
 )
 def test_wishes_that_cannot_be_are_sentences(wish, sentence):

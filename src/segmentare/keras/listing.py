@@ -6,6 +6,7 @@ import math
 
 import keras
 
+from segmentare.keras.layers import Depthwise
 from segmentare.keras.network import build_network
 from segmentare.models.architecture import NetworkRow, NetworkSpec
 from segmentare.tasks.base import Head
@@ -19,7 +20,7 @@ def measure(spec: NetworkSpec, size: tuple[int, int]) -> NetworkRow:
         size: Height and width of the image that is counted; the cost is scaled to a megapixel.
     """
     network = build_network(spec, (Head("object", 1, "binary"),), seed=0)
-    convolutions = [x for x in network.layers if isinstance(x, keras.layers.Conv2D)]
+    convolutions = [x for x in network.layers if isinstance(x, keras.layers.Conv2D | Depthwise)]
     watched = keras.Model(network.inputs, [layer.output for layer in convolutions])
     padded = (-(-side // network.multiple) * network.multiple for side in size)
     outputs = watched.compute_output_spec(keras.KerasTensor((1, *padded, spec.channels), "float32"))
