@@ -22,7 +22,6 @@ import torch
 
 from segmentare.annotations.segmentation import Category
 from segmentare.annotations.skeletons import SKELETONS
-from segmentare.commands.predicting import find_images
 from segmentare.images.reading import read_image
 from segmentare.models.architecture import NetworkSpec
 from segmentare.models.checkpoint import save_model
@@ -33,6 +32,7 @@ from segmentare.runtimes.agreement import differing, extent, largest_difference
 from segmentare.runtimes.loading import load
 from segmentare.tasks import BodyTask, InstanceTask, PanopticTask, PoseTask, SemanticTask
 from segmentare.training.machine import describe_machine
+from segmentare.video.sources import find_images
 
 GROUND = Category("background", (0, 0, 0), background=True)
 CELLS = (GROUND, Category("cell", (255, 0, 0), thing=True))
