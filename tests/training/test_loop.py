@@ -11,7 +11,7 @@ from segmentare.errors import ModelError
 from segmentare.models.architecture import NetworkSpec
 from segmentare.training.batches import Batches
 from segmentare.training.loop import BEST
-from segmentare.training.state import STATE
+from segmentare.training.state import STATE, load_state, save_state
 
 
 class KilledError(BaseException):
@@ -344,6 +344,18 @@ def test_the_end_of_a_budget_can_be_resumed(tmp_path, stop):
         assert resumed.step == run.step
         assert same(resumed.best, run.best)
         assert resumed.best_score == run.best_score
+
+
+def test_a_finished_budget_stays_finished_on_a_faster_clock(tmp_path):
+    """After a resume no step has been timed, so the clock may find room for another one."""
+    run = training(tmp_path, by_chance, budget=0.5, steps=9)
+    list(run.run())
+    arrays, facts = load_state(tmp_path)
+    assert facts["done"]
+    save_state(tmp_path, arrays, {**facts, "seconds": 0.2})  # as if much time were left
+    resumed = training(tmp_path, by_chance, budget=0.5, steps=9)
+    assert list(resumed.run(resume=True)) == []
+    assert same(resumed.best, run.best)
 
 
 def test_facts_of_the_state_are_json(tmp_path):

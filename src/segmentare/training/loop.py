@@ -115,7 +115,8 @@ class Training:
         losses: list[Any] = []
         saved, saved_step = self.now(), step
         at = self._stand(pace)
-        while not at.over and not self._agree():
+        finished = bool(facts.get("done"))  # the clock alone cannot tell: the pace is not known yet
+        while not (finished or at.over or self._agree()):
             rate = self.plan.rate(at.progress)
             with self._timed("data"):
                 loaded = engine.load(self.processes.part(self.batches, step))
@@ -140,6 +141,7 @@ class Training:
                 "seconds": self.now() - began,
                 "best": self.best_score,
                 **pace.facts(),
+                "done": at.over,
             }
             last = at.over or ends  # what comes after the steps may fail, too
             due = self.now() - saved > _SAVE_EVERY or (at.validate and self.plan.budget is None)
